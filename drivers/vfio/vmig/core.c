@@ -1,0 +1,637 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The engine: states, sessions, life cycle.
+ *
+ * All that can fail in a change of state happens before its first step. So the
+ * steps themselves cannot fail, a device is never seen between two states, and
+ * going to RUNNING or STOP always works (other than out of a resume that is
+ * not complete).
+ */
+#include <linux/lockdep.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include "vmig_int.h"
+
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
+#define VMIG_SECTION_DEFAULT	SZ_1M
+#define VMIG_SECTION_MIN	SZ_32K
+#define VMIG_SECTION_MAX	SZ_16M
+
+/**
+ * vmig_state_name() - name of a state, for messages
+ * @state: state, any value
+ *
+ * Return: a constant string.
+ */
+const char *vmig_state_name(enum vmig_state state)
+{
+	static const char * const names[VMIG_NR_STATES] = {
+		"ERROR", "STOP", "RUNNING", "STOP_COPY", "RESUMING",
+		"RUNNING_P2P", "PRE_COPY", "PRE_COPY_P2P",
+	};
+
+	return state < VMIG_NR_STATES ? names[state] : "?";
+}
+EXPORT_SYMBOL_GPL(vmig_state_name);
+
+static int vmig_check_blobs(const struct vmig_config *cfg)
+{
+	unsigned int i;
+
+	if (cfg->nr_blobs > VMIG_MAX_BLOBS)
+		return -EINVAL;
+	for (i = 0; i < cfg->nr_blobs; i++) {
+		const struct vmig_blob *b = &cfg->blobs[i];
+
+		if (!b->save || !b->check || !b->commit || !b->size ||
+		    b->size > VMIG_BLOB_MAX)
+			return -EINVAL;
+	}
+	return 0;
+}
+
+static int vmig_check_config(const struct vmig_config *cfg)
+{
+	char version[VMIG_VERSION_MAX];
+
+	if (!cfg->name || !cfg->ops || !cfg->ops->set_run || !cfg->ops->reset ||
+	    cfg->nr_mems > VMIG_MAX_MEMS)
+		return -EINVAL;
+	if (cfg->section_size &&
+	    (cfg->section_size < VMIG_SECTION_MIN ||
+	     cfg->section_size > VMIG_SECTION_MAX ||
+	     !PAGE_ALIGNED(cfg->section_size)))
+		return -EINVAL;
+	if (cfg->ident &&
+	    (cfg->ident->nr_params > VMIG_MAX_PARAMS ||
+	     vmig_version_print(cfg->ident, version, sizeof(version)) < 0))
+		return -EINVAL;
+	return vmig_check_blobs(cfg);
+}
+
+/**
+ * vmig_init() - make a device known to the engine
+ * @vmig: zeroed, embedded in the vendor driver's device
+ * @cfg: description; must stay as it is until vmig_destroy(). Without an ident
+ *	the device cannot migrate and only starts, stops and resets
+ *
+ * Call this before the device is registered with VFIO.
+ *
+ * Context: process, may sleep.
+ * Return: 0, or -EINVAL if @cfg breaks a rule of struct vmig_config.
+ */
+int vmig_init(struct vmig_device *vmig, const struct vmig_config *cfg)
+{
+	int ret = vmig_check_config(cfg);
+
+	if (ret)
+		return ret;
+	vmig->cfg = cfg;
+	mutex_init(&vmig->lock);
+	vmig->state = VMIG_STATE_RUNNING;
+	vmig->run = VMIG_RUN_NONE;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(vmig_init);
+
+/**
+ * vmig_destroy() - undo vmig_init() of a device that nobody has open
+ * @vmig: device
+ *
+ * Context: process.
+ */
+void vmig_destroy(struct vmig_device *vmig)
+{
+	WARN_ON(vmig->session);
+	mutex_destroy(&vmig->lock);
+}
+EXPORT_SYMBOL_GPL(vmig_destroy);
+
+/**
+ * vmig_blobs_size() - bytes of all blobs together
+ * @vmig: device
+ *
+ * Return: bytes, at least 1.
+ */
+size_t vmig_blobs_size(const struct vmig_device *vmig)
+{
+	unsigned int i;
+	size_t size = 0;
+
+	for (i = 0; i < vmig->cfg->nr_blobs; i++)
+		size += vmig->cfg->blobs[i].size;
+	return max_t(size_t, size, 1);
+}
+
+/**
+ * vmig_manifest_alloc() - make the tables of a session
+ * @vmig: device
+ * @m: zeroed
+ *
+ * Return: 0 or -ENOMEM, with nothing allocated.
+ */
+int vmig_manifest_alloc(struct vmig_device *vmig, struct vmig_manifest *m)
+{
+	unsigned int i;
+
+	for (i = 0; i < vmig->cfg->nr_mems; i++) {
+		m->mem[i] = kvcalloc(max(vmig->cfg->mems[i]->nr_chunks, 1ul),
+				     sizeof(*m->mem[i]), GFP_KERNEL_ACCOUNT);
+		if (!m->mem[i]) {
+			vmig_manifest_free(vmig, m);
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+/**
+ * vmig_manifest_clear() - nothing was sent or received yet
+ * @vmig: device
+ * @m: tables
+ */
+void vmig_manifest_clear(struct vmig_device *vmig, struct vmig_manifest *m)
+{
+	unsigned int i;
+
+	for (i = 0; i < vmig->cfg->nr_mems; i++)
+		memset(m->mem[i], 0, vmig->cfg->mems[i]->nr_chunks *
+		       sizeof(*m->mem[i]));
+}
+
+/**
+ * vmig_manifest_free() - free the tables
+ * @vmig: device
+ * @m: tables
+ */
+void vmig_manifest_free(struct vmig_device *vmig, struct vmig_manifest *m)
+{
+	unsigned int i;
+
+	for (i = 0; i < vmig->cfg->nr_mems; i++)
+		kvfree(m->mem[i]);
+}
+
+/**
+ * vmig_manifest_sum() - what END says of the tables
+ * @vmig: device
+ * @m: tables
+ * @end: gets chunks and manifest
+ */
+void vmig_manifest_sum(struct vmig_device *vmig, struct vmig_manifest *m,
+		       struct vmig_rec_end *end)
+{
+	u64 chunks = 0;
+	u32 crc = ~0u;
+	unsigned int i;
+
+	for (i = 0; i < vmig->cfg->nr_mems; i++) {
+		unsigned long c, nr = vmig->cfg->mems[i]->nr_chunks;
+
+		for (c = 0; c < nr; c++)
+			chunks += !!m->mem[i][c].generation;
+		crc = vmig_crc_more(crc, m->mem[i], nr * sizeof(*m->mem[i]));
+	}
+	end->chunks = cpu_to_le64(chunks);
+	end->manifest = cpu_to_le32(~crc);
+}
+
+static void vmig_report(const char *who, const struct vmig_verdict *v, int err)
+{
+	trace_vmig_refuse(who, v->field, err);
+	pr_info_ratelimited("%s: refused: %s is \"%*pE\", here it is %s\n", who,
+			    v->field, min_t(int, v->theirs_len, 64), v->theirs,
+			    v->ours);
+}
+
+/**
+ * vmig_version_accept() - judge what was written to a migration_version
+ * @ident: what we are
+ * @who: whose attribute, for the log
+ * @buf: what was written, not terminated; one newline at its end is ignored
+ * @len: bytes, any number
+ *
+ * A refusal is logged, ratelimited, with the field that decided.
+ *
+ * Context: process.
+ * Source: CONFORMANCE VER-04 to VER-07, VER-14.
+ * Return: as vmig_version_judge().
+ */
+int vmig_version_accept(const struct vmig_ident *ident, const char *who,
+			const char *buf, size_t len)
+{
+	struct vmig_verdict v = {};
+	int ret;
+
+	if (len && buf[len - 1] == '\n')
+		len--;
+	ret = vmig_version_judge(ident, buf, len, &v);
+	if (ret)
+		vmig_report(who, &v, ret);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(vmig_version_accept);
+
+/**
+ * vmig_version_accept_stream() - judge the version in a stream
+ * @vmig: device that is resuming
+ * @buf: version string
+ * @len: its length
+ *
+ * Return: as vmig_version_judge().
+ */
+int vmig_version_accept_stream(struct vmig_device *vmig, const char *buf,
+			       size_t len)
+{
+	struct vmig_verdict v = {};
+	int ret = vmig_version_judge(vmig->cfg->ident, buf, len, &v);
+
+	if (ret)
+		vmig_report(vmig->cfg->name, &v, ret);
+	return ret;
+}
+
+static void vmig_set_run(struct vmig_device *vmig, enum vmig_run run)
+{
+	lockdep_assert_held(&vmig->lock);
+	if (vmig->run == run)
+		return;
+	vmig->run = run;
+	vmig->cfg->ops->set_run(vmig, run);
+}
+
+static void vmig_mems(struct vmig_device *vmig, void (*fn)(struct vmig_mem *))
+{
+	unsigned int i;
+
+	for (i = 0; i < vmig->cfg->nr_mems; i++)
+		fn(vmig->cfg->mems[i]);
+}
+
+/* Quiet the device, then its memory: stores of the client's come last. */
+static void vmig_lower(struct vmig_device *vmig, enum vmig_run run)
+{
+	if (run >= vmig->run)
+		return;
+	vmig_set_run(vmig, run);
+	if (run == VMIG_RUN_NONE)
+		vmig_mems(vmig, vmig_mem_freeze);
+}
+
+static void vmig_raise(struct vmig_device *vmig, enum vmig_run run)
+{
+	if (run <= vmig->run)
+		return;
+	if (vmig->run == VMIG_RUN_NONE)
+		vmig_mems(vmig, vmig_mem_thaw);
+	vmig_set_run(vmig, run);
+}
+
+static void vmig_session_free(struct vmig_session *session)
+{
+	if (!session)
+		return;
+	vmig_save_free(session->save);
+	vmig_resume_free(session->resume);
+	kfree(session);
+}
+
+/* All the memory that the session needs until its end. */
+static struct vmig_session *vmig_session_new(struct vmig_device *vmig,
+					     enum vmig_owner owner, bool resume)
+{
+	struct vmig_session *session;
+
+	session = kzalloc(sizeof(*session), GFP_KERNEL_ACCOUNT);
+	if (!session)
+		return NULL;
+	session->owner = owner;
+	if (resume)
+		session->resume = vmig_resume_new(vmig);
+	else
+		session->save = vmig_save_new(vmig);
+	if (session->resume || session->save)
+		return session;
+	kfree(session);
+	return NULL;
+}
+
+static void vmig_section_clear(struct vmig_device *vmig)
+{
+	if (vmig->section)
+		memset(vmig->section, 0, vmig->section_used);
+	vmig->section_used = 0;
+}
+
+static void vmig_session_end(struct vmig_device *vmig)
+{
+	struct vmig_session *session = vmig->session;
+
+	lockdep_assert_held(&vmig->lock);
+	if (!session)
+		return;
+	if (session->save)
+		vmig_mems(vmig, vmig_mem_untrack);
+	vmig->session = NULL;
+	vmig->staged_serial++;
+	vmig_section_clear(vmig);
+	vmig_session_free(session);
+}
+
+static void vmig_session_start(struct vmig_device *vmig,
+			       struct vmig_session *session)
+{
+	lockdep_assert_held(&vmig->lock);
+	vmig->session = session;
+	if (session->save) {
+		vmig_mems(vmig, vmig_mem_track);
+		return;
+	}
+	vmig->cfg->ops->reset(vmig, false);
+	vmig_mems(vmig, vmig_mem_empty);
+	vmig_mems(vmig, vmig_mem_hide);
+	if (vmig->cfg->ops->resuming)
+		vmig->cfg->ops->resuming(vmig);
+}
+
+/* Take one arc. Cannot fail. */
+static void vmig_step(struct vmig_device *vmig, enum vmig_state next,
+		      struct vmig_session **fresh)
+{
+	enum vmig_state cur = vmig->state;
+	enum vmig_run run = vmig_fsm_run(next);
+
+	if (cur == VMIG_STATE_RESUMING)
+		vmig_resume_commit(vmig->session->resume);
+	if (cur == VMIG_STATE_RESUMING ||
+	    (vmig_fsm_saving(cur) && !vmig_fsm_saving(next)))
+		vmig_session_end(vmig);
+	vmig_lower(vmig, run);
+	if (vmig_fsm_starts_session(cur, next)) {
+		vmig_session_start(vmig, *fresh);
+		*fresh = NULL;
+	}
+	if (next == VMIG_STATE_STOP_COPY)
+		vmig_save_stop(vmig->session->save);
+	vmig_raise(vmig, run);
+	vmig->state = next;
+	trace_vmig_state(vmig, cur, next);
+}
+
+/*
+ * Walk to a state without moving: is there a way, and does it begin a session?
+ */
+static int vmig_check_way(struct vmig_device *vmig, enum vmig_state target,
+			  bool *starts)
+{
+	enum vmig_state cur = vmig->state, next;
+	int ret;
+
+	*starts = false;
+	while (cur != target) {
+		ret = vmig_fsm_next(cur, target, VMIG_FLAGS, &next);
+		if (ret)
+			return ret;
+		*starts |= vmig_fsm_starts_session(cur, next);
+		cur = next;
+	}
+	return 0;
+}
+
+/* A session belongs to the protocol that opened it; others may only end it. */
+static int vmig_check_owner(struct vmig_device *vmig, enum vmig_state target,
+			    enum vmig_owner owner)
+{
+	if (!vmig->session || vmig->session->owner == owner)
+		return 0;
+	if (target == VMIG_STATE_RESUMING || vmig_fsm_saving(target))
+		return -EBUSY;
+	return 0;
+}
+
+/**
+ * vmig_set_state() - bring the device to a state
+ * @vmig: device
+ * @target: state, any value
+ * @owner: protocol that asks
+ *
+ * Context: process, may sleep; vmig_device.lock held.
+ * Source: CONFORMANCE 3.2, 10, 16.
+ * Return: 0, also if it is there already; or, with nothing changed, -EIO in
+ * ERROR, -EINVAL if there is no way or a resume is not complete, -EBUSY if the
+ * session belongs to another protocol, -ENOMEM.
+ */
+int vmig_set_state(struct vmig_device *vmig, enum vmig_state target,
+		   enum vmig_owner owner)
+{
+	struct vmig_session *fresh = NULL;
+	enum vmig_state next;
+	bool starts;
+	int ret;
+
+	lockdep_assert_held(&vmig->lock);
+	if (vmig->state == VMIG_STATE_ERROR)
+		return -EIO;
+	ret = vmig_check_way(vmig, target, &starts);
+	if (!ret)
+		ret = vmig_check_owner(vmig, target, owner);
+	if (ret || vmig->state == target)
+		return ret;
+	if (vmig->state == VMIG_STATE_RESUMING &&
+	    !vmig_resume_complete(vmig->session->resume))
+		return -EINVAL;
+	if (starts) {
+		fresh = vmig_session_new(vmig, owner,
+					 target == VMIG_STATE_RESUMING);
+		if (!fresh)
+			return -ENOMEM;
+	}
+
+	while (vmig->state != target &&
+	       !vmig_fsm_next(vmig->state, target, VMIG_FLAGS, &next))
+		vmig_step(vmig, next, &fresh);
+	return 0;
+}
+
+/* Power-on, stopped, no session. */
+static void vmig_clear(struct vmig_device *vmig)
+{
+	lockdep_assert_held(&vmig->lock);
+	vmig_lower(vmig, VMIG_RUN_NONE);
+	vmig_session_end(vmig);
+	vmig->cfg->ops->reset(vmig, false);
+	vmig_mems(vmig, vmig_mem_empty);
+	vmig_mems(vmig, vmig_mem_reveal);
+}
+
+/**
+ * vmig_open() - the first client opens the device
+ * @vmig: device
+ *
+ * The device is RUNNING and at power-on when this returns.
+ *
+ * Context: process, may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int vmig_open(struct vmig_device *vmig)
+{
+	void *section = NULL;
+
+	if (vmig->cfg->ident) {
+		section = __vmalloc(vmig_v1_section_size(vmig),
+				    GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+		if (!section)
+			return -ENOMEM;
+	}
+	mutex_lock(&vmig->lock);
+	vmig->section = section;
+	vmig->section_used = 0;
+	vmig->state = VMIG_STATE_RUNNING;
+	vmig_raise(vmig, VMIG_RUN_ALL);
+	mutex_unlock(&vmig->lock);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(vmig_open);
+
+/**
+ * vmig_close() - the last client has closed the device
+ * @vmig: device
+ *
+ * The device is stopped and at power-on when this returns, and nothing that the
+ * client left in it can be read any more.
+ *
+ * Context: process, may sleep.
+ */
+void vmig_close(struct vmig_device *vmig)
+{
+	mutex_lock(&vmig->lock);
+	vmig_clear(vmig);
+	vmig->state = VMIG_STATE_RUNNING;
+	vfree(vmig->section);
+	vmig->section = NULL;
+	mutex_unlock(&vmig->lock);
+}
+EXPORT_SYMBOL_GPL(vmig_close);
+
+/**
+ * vmig_reset() - VFIO_DEVICE_RESET: power-on, RUNNING, whatever was before
+ * @vmig: device
+ *
+ * Context: process, may sleep.
+ * Source: CONFORMANCE V1-ST-86 to 88.
+ */
+void vmig_reset(struct vmig_device *vmig)
+{
+	enum vmig_state from;
+
+	mutex_lock(&vmig->lock);
+	from = vmig->state;
+	vmig_clear(vmig);
+	vmig->state = VMIG_STATE_RUNNING;
+	vmig_raise(vmig, VMIG_RUN_ALL);
+	trace_vmig_state(vmig, from, vmig->state);
+	mutex_unlock(&vmig->lock);
+}
+EXPORT_SYMBOL_GPL(vmig_reset);
+
+/**
+ * vmig_function_reset() - the guest resets the function
+ * @vmig: device
+ *
+ * Registers and memory are at power-on when this returns, state and session are
+ * as before, and what a session has sent of the memory is sent again.
+ *
+ * Context: process, may sleep; no lock held.
+ * Source: DESIGN 11.
+ * Return: false if the device is stopped, and nothing was done.
+ */
+bool vmig_function_reset(struct vmig_device *vmig)
+{
+	enum vmig_run run;
+
+	mutex_lock(&vmig->lock);
+	run = vmig->run;
+	if (run != VMIG_RUN_NONE) {
+		vmig_lower(vmig, VMIG_RUN_NONE);
+		vmig->cfg->ops->reset(vmig, true);
+		vmig_mems(vmig, vmig_mem_empty);
+		vmig_raise(vmig, run);
+	}
+	mutex_unlock(&vmig->lock);
+	return run != VMIG_RUN_NONE;
+}
+EXPORT_SYMBOL_GPL(vmig_function_reset);
+
+/**
+ * vmig_fail() - the device has found an error that it cannot handle
+ * @vmig: device
+ *
+ * Its state is ERROR and it is quiet until it is reset.
+ *
+ * Context: process, may sleep; no lock held.
+ */
+void vmig_fail(struct vmig_device *vmig)
+{
+	enum vmig_state from;
+
+	mutex_lock(&vmig->lock);
+	from = vmig->state;
+	vmig_lower(vmig, VMIG_RUN_NONE);
+	vmig_session_end(vmig);
+	vmig->state = VMIG_STATE_ERROR;
+	trace_vmig_state(vmig, from, vmig->state);
+	mutex_unlock(&vmig->lock);
+}
+EXPORT_SYMBOL_GPL(vmig_fail);
+
+/**
+ * vmig_get_state() - the state now
+ * @vmig: device
+ *
+ * Context: process, may sleep.
+ * Return: state.
+ */
+enum vmig_state vmig_get_state(struct vmig_device *vmig)
+{
+	enum vmig_state state;
+
+	mutex_lock(&vmig->lock);
+	state = vmig->state;
+	mutex_unlock(&vmig->lock);
+	return state;
+}
+EXPORT_SYMBOL_GPL(vmig_get_state);
+
+/**
+ * vmig_v1_section_size() - bytes of the v1 data section
+ * @vmig: device
+ *
+ * Return: bytes, a multiple of the page size.
+ */
+u32 vmig_v1_section_size(const struct vmig_device *vmig)
+{
+	return vmig->cfg->section_size ?: VMIG_SECTION_DEFAULT;
+}
+
+static int __init vmig_module_init(void)
+{
+	return vmig_mem_setup();
+}
+
+static void __exit vmig_module_exit(void)
+{
+	vmig_mem_teardown();
+}
+
+module_init(vmig_module_init);
+module_exit(vmig_module_exit);
+
+MODULE_DESCRIPTION("VFIO migration engine for devices in software");
+MODULE_LICENSE("GPL");
+MODULE_SOFTDEP("pre: libcrc32c");
