@@ -7,6 +7,8 @@
  * going to RUNNING or STOP always works (other than out of a resume that is
  * not complete).
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/lockdep.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -202,12 +204,20 @@ void vmig_manifest_sum(struct vmig_device *vmig, struct vmig_manifest *m,
 	end->manifest = cpu_to_le32(~crc);
 }
 
-static void vmig_report(const char *who, const struct vmig_verdict *v, int err)
+/* Strings come from strangers: escape them, and print no more than they need. */
+static void vmig_report(const char *who, const char *what,
+			const struct vmig_verdict *v, int err)
 {
+	int len = min_t(int, v->theirs_len, 64);
+
 	trace_vmig_refuse(who, v->field, err);
-	pr_info_ratelimited("%s: refused: %s is \"%*pE\", here it is %s\n", who,
-			    v->field, min_t(int, v->theirs_len, 64), v->theirs,
-			    v->ours);
+	if (err == -EINVAL)
+		pr_info_ratelimited("%s: %s refused (%d): malformed from \"%*pE\" on\n",
+				    who, what, err, len, v->theirs);
+	else
+		pr_info_ratelimited("%s: %s refused (%d): %s is \"%*pE\" there, \"%s\" here\n",
+				    who, what, err, v->field, len, v->theirs,
+				    v->ours);
 }
 
 /**
@@ -233,7 +243,7 @@ int vmig_version_accept(const struct vmig_ident *ident, const char *who,
 		len--;
 	ret = vmig_version_judge(ident, buf, len, &v);
 	if (ret)
-		vmig_report(who, &v, ret);
+		vmig_report(who, "migration_version", &v, ret);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(vmig_version_accept);
@@ -253,7 +263,7 @@ int vmig_version_accept_stream(struct vmig_device *vmig, const char *buf,
 	int ret = vmig_version_judge(vmig->cfg->ident, buf, len, &v);
 
 	if (ret)
-		vmig_report(vmig->cfg->name, &v, ret);
+		vmig_report(vmig->cfg->name, "stream", &v, ret);
 	return ret;
 }
 

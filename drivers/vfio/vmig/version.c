@@ -81,7 +81,7 @@ static int vmig_refuse(struct vmig_verdict *v, int err, const char *field,
 
 static int vmig_malformed(struct vmig_verdict *v, const struct vmig_cursor *c)
 {
-	strscpy(v->ours, "end or another character", sizeof(v->ours));
+	v->ours[0] = 0;
 	return vmig_refuse(v, -EINVAL, "syntax", c->p, c->end - c->p);
 }
 
