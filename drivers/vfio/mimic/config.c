@@ -11,7 +11,8 @@
  * Whatever changes the bytes ends with mimic_config_apply(), which tells the rest
  * of the core what follows from them.
  *
- * mimic_config.lock is inside vmig_device.lock and outside mimic_irqs.lock.
+ * mimic_config.lock is inside vmig_device.lock, and outside mimic_irqs.lock and
+ * vmig_mem.lock.
  */
 #include <linux/log2.h>
 #include <linux/nospec.h>
@@ -188,6 +189,7 @@ static void mimic_config_apply(struct mimic_vdev *v)
 	lockdep_assert_held(&cfg->lock);
 	WRITE_ONCE(v->bus_master, on && (command & PCI_COMMAND_MASTER));
 	WRITE_ONCE(v->mem_decode, on && (command & PCI_COMMAND_MEMORY));
+	vmig_mem_block(&v->mem, !v->mem_decode);
 	mimic_irq_set_config(v, command & PCI_COMMAND_INTX_DISABLE,
 			     msix & PCI_MSIX_FLAGS_ENABLE);
 }

@@ -226,7 +226,8 @@ void mimic_irq_set_running(struct mimic_vdev *v, bool running)
 	if (running)
 		mimic_irq_deliver(irqs);
 	else
-		synchronize_srcu(&mimic_irq_srcu);
+		/* Expedited: this is part of a migration's downtime. */
+		synchronize_srcu_expedited(&mimic_irq_srcu);
 }
 
 /**
