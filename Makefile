@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Every verb a user of mimic needs; "make help" lists them. The modules
+# themselves are in Kbuild, which the kernel's build system reads.
+#
+# Variables: KDIR     kernel headers to build against, default: the running
+#                     kernel's
+#            MACHINE  test machine (see scripts/lab list), default bookworm
+#            PARAMS   module parameters for "make load"
+#            TESTS    tests for "make check", default all
+#            V=1      show what is run
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+MACHINE ?= bookworm
+export MIMIC_MACHINE = $(MACHINE)
+export V
+
+all: modules
+
+modules: $(KDIR)
+	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
+
+modules_install: modules
+	$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install
+
+# Headers that are not there yet: install them if that can be done
+$(KDIR):
+	scripts/deps build
+	@test -e $(KDIR) || { echo "no kernel headers: $(KDIR)" >&2; exit 1; }
+
+load:
+	scripts/load $(PARAMS)
+
+unload:
+	scripts/unload
+
+demo:
+	scripts/demo
+
+check:
+	scripts/deps check
+	scripts/check $(TESTS)
+
+style:
+	scripts/deps style lab
+	scripts/style
+
+lab:
+	scripts/lab build
+
+shell: lab
+	scripts/lab shell
+
+clean:
+	$(if $(wildcard $(KDIR)),$(MAKE) -C $(KDIR) M=$(CURDIR) clean)
+
+# the test machines as well, and everything else below build/
+distclean: clean
+	scripts/lab clean
+	rm -rf build
+
+help:
+	@echo "make                  the modules, for the running kernel (KDIR=...)"
+	@echo "sudo make load        load them (PARAMS=\"...\"), then use plain sysfs or mdevctl"
+	@echo "sudo make unload      and away again"
+	@echo "sudo make modules_install"
+	@echo "make demo             a live migration in a test machine, step by step"
+	@echo "make check            every test (TESTS=\"NAME...\", V=1)"
+	@echo "make style            the style checks only"
+	@echo "make lab              build for a test machine (MACHINE=bookworm)"
+	@echo "make shell            a root shell in a test machine"
+	@echo "make clean            remove what make built; distclean: test machines too"
+
+.PHONY: all modules modules_install load unload demo check style lab shell
+.PHONY: clean distclean help
