@@ -217,6 +217,7 @@ struct vmig_config {
  * @session: the saving or resuming session, if any
  * @section: v1 data section, allocated while the device is open
  * @section_used: bytes from its begin that may be other than zero
+ * @section_mapped: it was mapped, so that all of it may be other than zero
  * @staged_serial: counts segments, so that an effect that was delayed by a
  *	copy to user memory cannot hit a later one
  */
@@ -229,6 +230,7 @@ struct vmig_device {
 	struct vmig_session *session;
 	void *section;
 	size_t section_used;
+	bool section_mapped;
 	u64 staged_serial;
 };
 

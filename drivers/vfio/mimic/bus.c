@@ -223,9 +223,8 @@ int mimic_bus_init(unsigned int nr_parents)
 /**
  * mimic_bus_exit() - unplug the parents
  *
- * Unbinds the driver from each, which removes their instances.
- *
- * Context: process, may sleep.
+ * Context: process, may sleep. Unbinds the driver from each of them, which
+ * removes their instances.
  */
 void mimic_bus_exit(void)
 {

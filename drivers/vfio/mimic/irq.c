@@ -672,6 +672,21 @@ void mimic_irq_request(struct mimic_vdev *v, unsigned int count)
 }
 
 /**
+ * mimic_irq_error() - tell the client that the device has failed
+ * @v: device
+ *
+ * Context: process, may sleep. Takes mimic_irqs.gate and mimic_irqs.lock.
+ */
+void mimic_irq_error(struct mimic_vdev *v)
+{
+	struct mimic_irqs *irqs = &v->irqs;
+
+	mutex_lock(&irqs->gate);
+	mimic_signal_slots(irqs, &irqs->err, 1, VFIO_IRQ_SET_DATA_NONE, NULL);
+	mutex_unlock(&irqs->gate);
+}
+
+/**
  * mimic_irq_init() - prepare interrupts
  * @v: zeroed device that nobody uses yet
  *

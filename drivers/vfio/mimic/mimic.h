@@ -340,6 +340,7 @@ void mimic_irq_set_config(struct mimic_vdev *v, bool intx_disable,
 			  bool msix_enable);
 u32 mimic_irq_pending(struct mimic_vdev *v);
 void mimic_irq_request(struct mimic_vdev *v, unsigned int count);
+void mimic_irq_error(struct mimic_vdev *v);
 #define MIMIC_IRQ_STATE_SIZE	16
 void mimic_irq_save(struct mimic_vdev *v, void *buf);
 int mimic_irq_check(struct mimic_vdev *v, const void *buf);

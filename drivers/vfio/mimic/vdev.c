@@ -608,6 +608,7 @@ static int mimic_internal_error(void *data, u64 value)
 	if (value != 1)
 		return -EINVAL;
 	vmig_fail(&v->vmig);
+	mimic_irq_error(v);
 	return 0;
 }
 

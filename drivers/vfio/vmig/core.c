@@ -332,10 +332,22 @@ static struct vmig_session *vmig_session_new(struct vmig_device *vmig,
 	return NULL;
 }
 
-static void vmig_section_clear(struct vmig_device *vmig)
+/**
+ * vmig_section_clear() - let nothing of what was in the data section remain
+ * @vmig: device
+ *
+ * Context: process; vmig_device.lock held.
+ */
+void vmig_section_clear(struct vmig_device *vmig)
 {
+	size_t len = vmig->section_used;
+
+	lockdep_assert_held(&vmig->lock);
+	/* Whoever has it mapped stores where it likes. */
+	if (vmig->section_mapped)
+		len = vmig_v1_section_size(vmig);
 	if (vmig->section)
-		memset(vmig->section, 0, vmig->section_used);
+		memset(vmig->section, 0, len);
 	vmig->section_used = 0;
 }
 
@@ -502,6 +514,7 @@ int vmig_open(struct vmig_device *vmig)
 	mutex_lock(&vmig->lock);
 	vmig->section = section;
 	vmig->section_used = 0;
+	vmig->section_mapped = false;
 	vmig->state = VMIG_STATE_RUNNING;
 	vmig_raise(vmig, VMIG_RUN_ALL);
 	mutex_unlock(&vmig->lock);

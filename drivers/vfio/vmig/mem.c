@@ -24,6 +24,7 @@
 #include <linux/fs.h>
 #include <linux/highmem.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/mount.h>
 #include <linux/overflow.h>
 #include <linux/pseudo_fs.h>
@@ -720,11 +721,14 @@ static struct file *vmig_map_file(struct vmig_mem *mem, struct file *device)
 {
 	struct file *file;
 
+	/* alloc_file_pseudo() takes neither; the last fput() drops both. */
+	__module_get(vmig_map_fops.owner);
 	ihold(mem->inode);
 	file = alloc_file_pseudo(mem->inode, vmig_mnt, "vmig-mem", O_RDWR,
 				 &vmig_map_fops);
 	if (IS_ERR(file)) {
 		iput(mem->inode);
+		module_put(vmig_map_fops.owner);
 		return file;
 	}
 	file->private_data = get_file(device);

@@ -210,14 +210,6 @@ static ssize_t vmig_v1_get(struct vmig_device *vmig, char __user *buf,
 	return count;
 }
 
-/* What a pwrite or a commit may have left behind is not there any more. */
-static void vmig_v1_wipe(struct vmig_device *vmig, size_t len)
-{
-	len = max(len, vmig->section_used);
-	memset(vmig->section, 0, len);
-	vmig->section_used = 0;
-}
-
 static int vmig_v1_commit(struct vmig_device *vmig, u64 len)
 {
 	struct vmig_resume *r = vmig_v1_resume(vmig);
@@ -230,7 +222,7 @@ static int vmig_v1_commit(struct vmig_device *vmig, u64 len)
 		return 0;
 	if (len > vmig_v1_section_size(vmig)) {
 		vmig_resume_poison(r);
-		vmig_v1_wipe(vmig, 0);
+		vmig_section_clear(vmig);
 		return -EINVAL;
 	}
 	/* Before a byte is looked at, so that it can simply be tried again. */
@@ -238,7 +230,8 @@ static int vmig_v1_commit(struct vmig_device *vmig, u64 len)
 	if (ret)
 		return ret;
 	ret = vmig_resume_feed(r, vmig->section, len);
-	vmig_v1_wipe(vmig, len);
+	/* The next segment begins with a fresh buffer. */
+	vmig_section_clear(vmig);
 	return ret;
 }
 
@@ -467,6 +460,9 @@ int vmig_v1_mmap(struct vmig_device *vmig, struct vm_area_struct *vma, u64 off)
 	off -= VMIG_V1_DATA;
 	if (off > size || len > size - off)
 		return -EINVAL;
+	mutex_lock(&vmig->lock);
+	vmig->section_mapped = true;
+	mutex_unlock(&vmig->lock);
 	vma->vm_pgoff = off >> PAGE_SHIFT;
 	vma->vm_private_data = vmig;
 	vma->vm_ops = &vmig_v1_vm_ops;

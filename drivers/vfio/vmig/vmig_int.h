@@ -144,6 +144,7 @@ size_t vmig_blobs_size(const struct vmig_device *vmig);
 int vmig_version_accept_stream(struct vmig_device *vmig, const char *buf,
 			       size_t len);
 u32 vmig_v1_section_size(const struct vmig_device *vmig);
+void vmig_section_clear(struct vmig_device *vmig);
 
 /* mem.c */
 int vmig_mem_setup(void);
