@@ -91,8 +91,9 @@
 
 /*
  * Periodic timer. PERIOD in microseconds, RW, reset 0: off; 1 to 99 act as
- * 100. A write restarts the period. COUNT: RO, number of expirations since
- * reset, modulo 2^32. Each expiration is one MIMIC_ACCEL_INT_TIMER.
+ * 100. A write restarts the period. COUNT: RO, number of periods that have
+ * passed since reset, modulo 2^32. MIMIC_ACCEL_INT_TIMER occurs when COUNT moves
+ * on: once for each period, or once for several if the host was late.
  */
 #define MIMIC_ACCEL_TIMER_PERIOD	0x030
 #define MIMIC_ACCEL_TIMER_COUNT		0x034
