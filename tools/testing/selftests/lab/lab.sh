@@ -1,0 +1,113 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Test of scripts/lab: what a command that runs in a test machine may count on,
+# and what the caller gets when that command, or its machine, comes to a bad
+# end. Prints TAP; boots a handful of machines, one after another.
+
+set -u
+cd "$(dirname "${BASH_SOURCE[0]}")/../../../.." || exit
+
+NUMBER=0
+RC=0
+WORK=$(mktemp -d)
+trap 'rm -rf "$WORK"' EXIT
+
+# result STATUS NAME
+result()
+{
+	NUMBER=$((NUMBER + 1))
+	if [ "$1" -eq 0 ]; then
+		echo "ok $NUMBER $2"
+	else
+		[ ! -s "$WORK/err" ] || sed 's/^/# /' "$WORK/err"
+		echo "not ok $NUMBER $2"
+		RC=1
+	fi
+}
+
+# lab OPTION... -- COMMAND...: scripts/lab run, with the streams and the status
+# kept for the results that follow
+lab()
+{
+	scripts/lab run -c "$WORK/console" "$@" >"$WORK/out" 2>"$WORK/err"
+	STATUS=$?
+}
+
+# is FILE TEXT
+is() { [ "$(cat "$WORK/$1")" = "$2" ]; }
+
+echo "TAP version 13"
+echo "1..15"
+
+# shellcheck disable=SC2016 # for the shell over there
+lab -- sh -c 'echo to stdout; echo to stderr >&2
+	for arg in "$@"; do echo "[$arg]"; done
+	pwd; id -u; cat; [ -d "$MIMIC_BUILD" ] && [ -e /built/vmig.ko ] && echo built
+	touch /mimic/x 2>/dev/null || echo read-only
+	touch /usr/x && echo overlay
+	echo "$$" >/out/lab-selftest && echo out
+	ping -c1 127.0.0.1 >/dev/null 2>&1 || busybox ping -c1 127.0.0.1 >/dev/null && echo lo
+	[ -e /dev/kvm ] && echo nested
+	exit 3' sh 'a  b' "c'd" ''
+result $((STATUS != 3)) "exit status is the command's"
+is out "to stdout
+[a  b]
+[c'd]
+[]
+/mimic
+0
+built
+read-only
+overlay
+out
+lo
+nested"
+result $? "arguments, shares, loopback and nested KVM"
+is err "to stderr"
+result $? "stderr is kept apart"
+[ -s build/out/lab-selftest ]
+result $? "/out is build/out of the host"
+rm -f build/out/lab-selftest
+
+lab -- head -c 5000000 /dev/zero
+[ "$STATUS" -eq 0 ] && [ "$(wc -c <"$WORK/out")" -eq 5000000 ] &&
+	[ "$(tr -d '\0' <"$WORK/out" | wc -c)" -eq 0 ]
+result $? "five million zero bytes come through"
+
+lab -t 60 -- sh -c 'echo before; (sleep 1000 &) ; true'
+[ "$STATUS" -eq 0 ] && is out before
+result $? "a daemon left behind does not hold up the end"
+
+SECONDS=0
+lab -t 15 -- sh -c 'echo before; sleep 1000'
+[ "$STATUS" -eq 124 ] && is out before
+result $? "status 124 after a timeout, output kept"
+[ $SECONDS -lt 30 ]
+result $? "and the timeout is kept"
+
+lab -t 120 -- sh -c 'echo before; echo c >/proc/sysrq-trigger; sleep 100'
+[ "$STATUS" -eq 125 ] && is out before
+result $? "status 125 after a panic, output kept"
+grep -q 'sysrq triggered crash' "$WORK/console"
+result $? "the kernel's log has the panic"
+grep -q 'the kernel complained' "$WORK/err"
+result $? "and scripts/lab says so"
+
+lab -- /nonexistent
+result $((STATUS != 127)) "status 127 for a command that is not there"
+
+# two at once, one of which is told to stop
+scripts/lab run -c "$WORK/console2" -- sh -c 'sleep 1; echo two' \
+	>"$WORK/out2" 2>/dev/null &
+TWO=$!
+scripts/lab run -c "$WORK/console" -- sleep 1000 >/dev/null 2>&1 &
+ONE=$!
+wait $TWO && [ "$(cat "$WORK/out2")" = two ]
+result $? "two machines at the same time"
+CHILD=$(pgrep -P $ONE timeout)
+kill -TERM $ONE
+wait $ONE
+result $(($? != 143)) "SIGTERM ends it with status 143"
+[ -n "$CHILD" ] && ! kill -0 "$CHILD" 2>/dev/null
+result $? "and its virtual machine"
+exit $RC

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A walker over the records of a vmig stream. The checksum is the kernel's own
+ * (AF_ALG), so that there is no second implementation to keep right.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <linux/if_alg.h>
+
+#include "vmig_records.h"
+
+int vmr_parse(struct vmr_list *l, const void *buf, size_t len)
+{
+	const __u8 *p = buf;
+	struct vmr *rec;
+	size_t off = 0;
+
+	memset(l, 0, sizeof(*l));
+	while (off < len) {
+		rec = realloc(l->rec, (l->n + 1) * sizeof(*rec));
+		if (!rec) {
+			vmr_free(l);
+			return -ENOMEM;
+		}
+		l->rec = rec;
+		rec += l->n++;
+		rec->off = off;
+		if (len - off < sizeof(rec->head))
+			goto bad;
+		memcpy(&rec->head, p + off, sizeof(rec->head));
+		if (len - off - sizeof(rec->head) < rec->head.length)
+			goto bad;
+		rec->len = sizeof(rec->head) + rec->head.length;
+		off += rec->len;
+	}
+	return 0;
+bad:
+	vmr_free(l);
+	return -EBADMSG;
+}
+
+void vmr_free(struct vmr_list *l)
+{
+	free(l->rec);
+	memset(l, 0, sizeof(*l));
+}
+
+long vmr_find(const struct vmr_list *l, unsigned int type, size_t from)
+{
+	for (; from < l->n; from++)
+		if (l->rec[from].head.type == type)
+			return from;
+	return -ENOENT;
+}
+
+size_t vmr_count(const struct vmr_list *l, unsigned int type)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < l->n; i++)
+		n += l->rec[i].head.type == type;
+	return n;
+}
+
+int vmr_crc32c(const void *buf, size_t len, __u32 *crc)
+{
+	struct sockaddr_alg addr = {
+		.salg_family = AF_ALG,
+		.salg_type = "hash",
+		.salg_name = "crc32c",
+	};
+	int tfm, op, ret = 0;
+
+	tfm = socket(AF_ALG, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (tfm < 0)
+		return -errno;
+	if (bind(tfm, (struct sockaddr *)&addr, sizeof(addr))) {
+		ret = -errno;
+		goto out;
+	}
+	op = accept(tfm, NULL, NULL);
+	if (op < 0) {
+		ret = -errno;
+		goto out;
+	}
+	if (send(op, buf, len, 0) != (ssize_t)len ||
+	    read(op, crc, sizeof(*crc)) != sizeof(*crc))
+		ret = -EIO;
+	close(op);
+out:
+	close(tfm);
+	return ret;
+}
+
+int vmr_seal(void *rec, size_t len)
+{
+	struct vmig_rec head;
+	__u32 crc;
+	int ret;
+
+	memcpy(&head, rec, sizeof(head));
+	head.crc = 0;
+	memcpy(rec, &head, sizeof(head));
+	ret = vmr_crc32c(rec, len, &crc);
+	if (ret)
+		return ret;
+	head.crc = crc;
+	memcpy(rec, &head, sizeof(head));
+	return 0;
+}

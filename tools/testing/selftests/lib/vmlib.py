@@ -1,0 +1,801 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Nested guests with a mimic device, for tests and for the demo.
+
+Runs as root in a test machine (scripts/lab run) with the modules loaded, and
+needs nothing but python3's own library, QEMU and the guest image that
+scripts/mkguest made. Invariants:
+ - every QEMU that was started is gone, and every mdev that was created is
+   removed, when the Scene is closed, however the test ended;
+ - a QEMU may write to stderr only what the test declared as expected;
+ - waiting always has an end, and what was waited for is in the message.
+"""
+
+import contextlib
+import glob
+import json
+import os
+import re
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+
+TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "../../../.."))
+BUILT = os.environ.get("MIMIC_BUILD") or os.path.join(
+    TOP, "build", os.environ.get("MIMIC_MACHINE", "bookworm"))
+MDEV_BUS = "/sys/class/mdev_bus"
+MDEVS = "/sys/bus/mdev/devices"
+MIB = 1 << 20
+
+# Every time limit is for a guest on an emulated processor. Seconds.
+BOOT_LIMIT = 180
+COMMAND_LIMIT = 240
+MIGRATE_LIMIT = 300
+
+# Lines of a kernel log that nobody may overlook, here and in the guest
+SPLATS = re.compile(
+    r"WARNING:|BUG:|kernel BUG|Oops|Call Trace|general protection|"
+    r"blocked for more than|soft lockup|hard LOCKUP|rcu:.*(stall|detected)|"
+    r"refcount_t|use-after-free|page allocation failure|Bad page|"
+    r"possible recursive|possible circular|lost interrupt|"
+    r"mimic_accel_guest.*(halted|stopped|refused|cannot)")
+
+
+class Failure(Exception):
+    """The test found something wrong; the message says what."""
+
+
+def say(text):
+    """A line of progress: a TAP diagnostic."""
+    for line in str(text).splitlines() or [""]:
+        print("# " + line, flush=True)
+
+
+def wait_until(what, limit, probe, step=0.1):
+    """Call probe until it returns something true; Failure after limit s."""
+    end = time.monotonic() + limit
+    while True:
+        got = probe()
+        if got:
+            return got
+        if time.monotonic() > end:
+            raise Failure("%s: not within %d s" % (what, limit))
+        time.sleep(step)
+
+
+def connect(path, limit, alive):
+    """Connect to a unix socket that another process is about to open."""
+    def attempt():
+        if not alive():
+            raise Failure("QEMU ended before it opened " + path)
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            sock.connect(path)
+            return sock
+        except OSError:
+            sock.close()
+            return None
+    return wait_until("connection to " + path, limit, attempt)
+
+
+class LineSocket:
+    """Lines over a socket, with time limits and no lost halves."""
+
+    def __init__(self, sock):
+        self.sock = sock
+        self.data = b""
+
+    def send(self, text):
+        self.sock.sendall(text.encode())
+
+    def line(self, limit):
+        """The next line without its end, or None after limit seconds."""
+        end = time.monotonic() + limit
+        while b"\n" not in self.data:
+            left = end - time.monotonic()
+            if not select.select([self.sock], [], [], max(left, 0))[0]:
+                return None
+            got = self.sock.recv(65536)
+            if not got:
+                raise Failure("the other end closed the connection")
+            self.data += got
+        line, self.data = self.data.split(b"\n", 1)
+        return line.decode(errors="replace").rstrip("\r")
+
+    def close(self):
+        self.sock.close()
+
+
+class Qmp:
+    """QEMU's machine protocol."""
+
+    def __init__(self, path, alive):
+        self.lines = LineSocket(connect(path, 30, alive))
+        self.events = []
+        self._message(30)
+        self.execute("qmp_capabilities")
+
+    def _message(self, limit):
+        line = self.lines.line(limit)
+        if line is None:
+            raise Failure("QEMU does not answer on its QMP socket")
+        return json.loads(line)
+
+    def execute(self, command, **arguments):
+        """Run a command, return what it returns; events are kept."""
+        request = {"execute": command}
+        if arguments:
+            request["arguments"] = {
+                k.replace("_", "-"): v for k, v in arguments.items()}
+        self.lines.send(json.dumps(request) + "\n")
+        while True:
+            message = self._message(120)
+            if "event" in message:
+                self.events.append(message)
+            elif "error" in message:
+                raise Failure("QMP %s: %s" % (command,
+                                              message["error"]["desc"]))
+            else:
+                return message["return"]
+
+    def close(self):
+        self.lines.close()
+
+
+class Agent:
+    """The agent in the guest, see tools/guest/init."""
+
+    def __init__(self, path, alive):
+        self.lines = LineSocket(connect(path, 30, alive))
+        self.serial = 0
+
+    def wait_ready(self, limit):
+        end = time.monotonic() + limit
+        while time.monotonic() < end:
+            if self.lines.line(end - time.monotonic()) == "= ready":
+                return
+        raise Failure("the guest's agent is not there after %d s" % limit)
+
+    def run(self, command, limit=COMMAND_LIMIT):
+        """(exit status, output) of a command in the guest."""
+        assert "\n" not in command
+        self.serial += 1
+        name = "%d-%d" % (os.getpid(), self.serial)
+        self.lines.send("%s %s\n" % (name, command))
+        output = []
+        end = time.monotonic() + limit
+        while True:
+            line = self.lines.line(max(end - time.monotonic(), 0))
+            if line is None:
+                raise Failure("guest: '%s': no answer in %d s" % (command,
+                                                                  limit))
+            if line.startswith("| "):
+                output.append(line[2:])
+            elif line.startswith("< %s " % name):
+                return int(line.split()[2]), "\n".join(output)
+
+    def close(self):
+        self.lines.close()
+
+
+def probe_accel():
+    """KVM where it can be opened (the lab loads it only if it works)."""
+    accel = os.environ.get("MIMIC_GUEST_ACCEL")
+    if accel:
+        return accel
+    try:
+        os.close(os.open("/dev/kvm", os.O_RDWR))
+        return "kvm"
+    except OSError:
+        return "tcg"
+
+
+class Vm:
+    """One QEMU. incoming is a migration URI, for a destination."""
+
+    def __init__(self, scene, name, mdev=None, incoming=None, memory=256):
+        self.scene = scene
+        self.name = name
+        self.mdev = mdev
+        self.dir = os.path.join(scene.dir, name)
+        os.mkdir(self.dir)
+        self.expected = None
+        self.agent = None
+        self.qmp = None
+        self.command = self._command(mdev, incoming, memory)
+        with open(self.path("stderr"), "wb") as err:
+            # pylint: disable=consider-using-with
+            self.process = subprocess.Popen(
+                self.command, stdin=subprocess.DEVNULL, stdout=err, stderr=err)
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def _command(self, mdev, incoming, memory):
+        accel = probe_accel()
+        command = [
+            "qemu-system-x86_64", "-nodefaults", "-no-user-config",
+            "-display", "none", "-no-reboot", "-machine", "q35",
+            "-accel", accel, "-cpu", "qemu64,-svm", "-smp", "1",
+            "-m", str(memory),
+            "-kernel", os.path.join(BUILT, "guest", "vmlinuz"),
+            "-initrd", os.path.join(BUILT, "guest", "initrd.img"),
+            "-append", "console=ttyS0 quiet loglevel=5 panic=-1 "
+                       "mitigations=off tsc=reliable "
+                       "rcupdate.rcu_cpu_stall_timeout=120",
+            "-chardev", "file,id=console,path=" + self.path("console"),
+            "-serial", "chardev:console",
+            "-chardev", "socket,id=agent,server=on,wait=off,path="
+                        + self.path("agent"),
+            "-serial", "chardev:agent",
+            "-qmp", "unix:%s,server=on,wait=off" % self.path("qmp"),
+        ]
+        if mdev:
+            command += ["-device", "vfio-pci,id=mimic,sysfsdev=%s,"
+                                   "x-enable-migration=on" % mdev.path]
+        if incoming:
+            command += ["-incoming", incoming]
+        return command
+
+    def alive(self):
+        return self.process.poll() is None
+
+    def connect(self):
+        """Connect to QEMU and to the agent's serial port."""
+        try:
+            self.qmp = Qmp(self.path("qmp"), self.alive)
+            self.agent = Agent(self.path("agent"), self.alive)
+        except Failure as failure:
+            raise Failure("%s: %s; stderr: %s" % (self.name, failure,
+                                                  self.stderr())) from None
+        return self
+
+    def boot(self):
+        """Wait for a guest that was started, not migrated, here."""
+        self.connect()
+        try:
+            self.agent.wait_ready(BOOT_LIMIT)
+        except Failure as failure:
+            raise Failure("%s: %s; stderr: %s; console: %s" % (
+                self.name, failure, self.stderr(),
+                self.console()[-2000:])) from None
+        return self
+
+    def run(self, command, limit=COMMAND_LIMIT):
+        return self.agent.run(command, limit)
+
+    def must(self, command, limit=COMMAND_LIMIT):
+        """Output of a command that has to succeed in the guest."""
+        status, output = self.run(command, limit)
+        if status:
+            raise Failure("%s: '%s' in the guest: status %d: %s" % (
+                self.name, command, status, output))
+        return output
+
+    def stderr(self):
+        with open(self.path("stderr"), errors="replace") as file:
+            return file.read()
+
+    def console(self):
+        try:
+            with open(self.path("console"), errors="replace") as file:
+                return file.read()
+        except FileNotFoundError:
+            return ""
+
+    def wait_exit(self, limit=60):
+        try:
+            return self.process.wait(limit)
+        except subprocess.TimeoutExpired:
+            raise Failure("%s: QEMU does not end" % self.name) from None
+
+    def postmortem(self):
+        """What is known of a guest that does not answer."""
+        found = ["%s: stderr: %s" % (self.name, self.stderr()),
+                 "%s: console: %s" % (self.name, self.console()[-1500:])]
+        if not self.alive():
+            return found
+        for question in ("info status", "info registers", "info irq", "info pic"):
+            with contextlib.suppress(Failure, OSError):
+                found.append(self.qmp.execute("human-monitor-command",
+                                              command_line=question))
+        for path in glob.glob("/proc/%d/task/*/stack" % self.process.pid):
+            with contextlib.suppress(OSError):
+                found.append("%s %s\n%s" % (
+                    path, read_file(os.path.dirname(path) + "/comm"),
+                    read_file(path)))
+        return found
+
+    def quit(self):
+        """End QEMU in an orderly way; it must like that."""
+        self.qmp.execute("quit")
+        status = self.wait_exit()
+        self.close()
+        if status:
+            raise Failure("%s: QEMU ended with status %d: %s" % (
+                self.name, status, self.stderr()))
+
+    def close(self):
+        for part in (self.agent, self.qmp):
+            if part:
+                part.close()
+        self.agent = self.qmp = None
+        if self.alive():
+            self.process.kill()
+            self.process.wait()
+
+    def complaint(self):
+        """What QEMU printed beyond what is expected, or an empty string."""
+        lines = [line for line in self.stderr().splitlines()
+                 if not (self.expected and re.search(self.expected, line))]
+        return "\n".join(lines)
+
+
+class Mdev:
+    """A mediated device, made and removed by sysfs as a user would."""
+
+    def __init__(self, parent, mtype):
+        self.parent = parent
+        self.type = mtype
+        self.uuid = str(uuid.uuid4())
+        self.path = os.path.join(MDEVS, self.uuid)
+        write_file(os.path.join(type_path(parent, mtype), "create"), self.uuid)
+
+    def version(self):
+        return read_file(os.path.join(self.path, "mdev_type",
+                                      "migration_version"))
+
+    def accepts(self, version):
+        """0, or the errno with which the device refuses a version."""
+        try:
+            write_file(os.path.join(self.path, "mdev_type",
+                                    "migration_version"), version)
+            return 0
+        except OSError as error:
+            return error.errno
+
+    def remove(self):
+        write_file(os.path.join(self.path, "remove"), "1")
+
+
+def read_file(path):
+    with open(path) as file:
+        return file.read().strip()
+
+
+def write_file(path, text):
+    fd = os.open(path, os.O_WRONLY)
+    try:
+        os.write(fd, text.encode())
+    finally:
+        os.close(fd)
+
+
+def type_path(parent, mtype):
+    return os.path.join(MDEV_BUS, parent, "mdev_supported_types", mtype)
+
+
+def parents():
+    """[(name, SKU's PCI device id)] of the parents, in order."""
+    return [(os.path.basename(p), read_file(os.path.join(p, "device")))
+            for p in sorted(glob.glob(MDEV_BUS + "/*"))]
+
+
+def twins():
+    """Two parents of one SKU, and one of another (or None)."""
+    by_sku = {}
+    for name, sku in parents():
+        by_sku.setdefault(sku, []).append(name)
+    pair = next((names[:2] for names in by_sku.values() if len(names) > 1), None)
+    if not pair:
+        raise Failure("no two parents of one SKU: %s" % by_sku)
+    other = next((names[0] for names in by_sku.values() if pair[0] not in names),
+                 None)
+    return pair[0], pair[1], other
+
+
+def load_modules(*parameters):
+    """Load the modules unless they are there already."""
+    if os.path.isdir("/sys/module/mimic"):
+        return
+    subprocess.run([os.path.join(TOP, "scripts/load"), *parameters],
+                   check=True, stdout=sys.stderr)
+
+
+def kernel_log():
+    return subprocess.run(["dmesg"], check=True, stdout=subprocess.PIPE,
+                          text=True, errors="replace").stdout.splitlines()
+
+
+def splats(lines):
+    return [line for line in lines if SPLATS.search(line)]
+
+
+class Scene:
+    """What a test starts and creates, and its end."""
+
+    def __init__(self):
+        self.dir = tempfile.mkdtemp(prefix="mimic-vm.")
+        self.vms = []
+        self.mdevs = []
+        self.log_start = len(kernel_log())
+        self.trace = DeviceTrace()
+
+    def mdev(self, parent, mtype):
+        mdev = Mdev(parent, mtype)
+        self.mdevs.append(mdev)
+        return mdev
+
+    def vm(self, name, mdev=None, incoming=None):
+        vm = Vm(self, name, mdev, incoming)
+        self.vms.append(vm)
+        return vm
+
+    def uri(self, name):
+        return "unix:" + os.path.join(self.dir, name + ".migrate")
+
+    def destination(self, name, mdev=None):
+        """A QEMU that waits for a migration; .uri says where."""
+        uri = self.uri(name)
+        vm = self.vm(name, mdev, uri)
+        vm.uri = uri
+        vm.connect()
+        # both sides report phases, and the source hears of a failed load
+        set_capabilities(vm)
+        return vm
+
+    def complaints(self):
+        """All that QEMUs, guests' consoles and this kernel complain of."""
+        found = []
+        for vm in self.vms:
+            if vm.complaint():
+                found.append("%s: QEMU says: %s" % (vm.name, vm.complaint()))
+            found += ["%s: guest's console: %s" % (vm.name, line)
+                      for line in splats(vm.console().splitlines())]
+        log = kernel_log()[self.log_start:]
+        found += ["kernel log: " + line for line in splats(log)]
+        return found
+
+    def close(self):
+        for vm in self.vms:
+            vm.close()
+        for mdev in self.mdevs:
+            with contextlib.suppress(FileNotFoundError):
+                mdev.remove()
+        self.trace.close()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+# --- Migration ---
+
+def set_capabilities(vm, phases=False):
+    vm.qmp.execute("migrate-set-capabilities", capabilities=[
+        {"capability": "events", "state": True},
+        {"capability": "return-path", "state": True},
+        {"capability": "pause-before-switchover", "state": phases},
+    ])
+
+
+class DeviceTrace:
+    """What the engine did, by its own tracepoints.
+
+    QEMU 7.2 has a counter of device bytes but never reports it, and no QEMU
+    reports it by phase.
+    """
+
+    TRACING = "/sys/kernel/tracing"
+    STAGE = re.compile(r"\s(\d+\.\d+): vmig_stage: (\S+) state (\d+): .* (\d+) bytes")
+    STATE = re.compile(r"\s(\d+\.\d+): vmig_state: (\S+) (\d+) -> (\d+)")
+    STOP_COPY = 3
+    PRE_COPY = 6
+
+    def __init__(self):
+        self.dir = os.path.join(self.TRACING, "instances",
+                                "mimic-vm-%d" % os.getpid())
+        if not os.path.isdir(os.path.join(self.TRACING, "instances")):
+            subprocess.run(["mount", "-t", "tracefs", "tracefs", self.TRACING],
+                           check=True)
+        os.mkdir(self.dir)
+        write_file(os.path.join(self.dir, "trace_clock"), "mono")
+        write_file(os.path.join(self.dir, "events/vmig/enable"), "1")
+
+    def _lines(self):
+        with open(os.path.join(self.dir, "trace"), errors="replace") as file:
+            return file.readlines()
+
+    def sent(self, mdev, since=0.0):
+        """{state: bytes} that the device gave out since that time."""
+        found = {self.PRE_COPY: 0, self.STOP_COPY: 0}
+        for line in self._lines():
+            match = self.STAGE.search(line)
+            if match and mdev.uuid in match[2] and float(match[1]) >= since:
+                state = int(match[3])
+                found[state] = found.get(state, 0) + int(match[4])
+        return found
+
+    def states(self, mdev, since=0.0):
+        """[(time, from, to)] of the device's state changes."""
+        return [(float(match[1]), int(match[3]), int(match[4]))
+                for match in map(self.STATE.search, self._lines())
+                if match and mdev.uuid in match[2] and float(match[1]) >= since]
+
+    def close(self):
+        with contextlib.suppress(OSError):
+            write_file(os.path.join(self.dir, "events/vmig/enable"), "0")
+            os.rmdir(self.dir)
+
+
+class Figures:
+    """What a migration cost. Times in ms, bytes."""
+
+    def __init__(self, info, stopped, sent):
+        self.total = info.get("total-time", 0)
+        self.downtime = info.get("downtime", 0)
+        self.ram = info.get("ram", {}).get("transferred", 0)
+        self.rounds = info.get("ram", {}).get("dirty-sync-count", 0)
+        self.precopy_device = sent.get(DeviceTrace.PRE_COPY, 0)
+        self.stop_device = sent.get(DeviceTrace.STOP_COPY, 0)
+        self.device = sum(sent.values())
+        # RAM at the moment the guest was stopped, if QEMU was asked to say
+        self.phases = stopped is not None
+        if self.phases:
+            self.precopy_ms = stopped.get("total-time", 0)
+            self.precopy_ram = stopped.get("ram", {}).get("transferred", 0)
+
+    def __str__(self):
+        text = ("total %d ms, downtime %d ms, RAM %d bytes, device %d bytes\n"
+                "of the device %d bytes in pre-copy, %d in stop-and-copy" % (
+                    self.total, self.downtime, self.ram, self.device,
+                    self.precopy_device, self.stop_device))
+        if self.phases:
+            text += "\nof RAM %d bytes in pre-copy, %d in stop-and-copy" % (
+                self.precopy_ram, self.ram - self.precopy_ram)
+        return text
+
+
+def start_migration(src, uri, bandwidth=512 * MIB, downtime=1000, phases=False):
+    set_capabilities(src, phases)
+    src.qmp.execute("migrate-set-parameters", max_bandwidth=bandwidth,
+                    downtime_limit=downtime)
+    src.qmp.execute("migrate", uri=uri)
+
+
+def migration_info(src):
+    return src.qmp.execute("query-migrate")
+
+
+def wait_migration(src, until=("completed",), limit=MIGRATE_LIMIT, progress=None):
+    """Wait for a status; returns (last info, info when the guest stopped)."""
+    end = time.monotonic() + limit
+    stopped = None
+    shown = time.monotonic()
+    while True:
+        info = migration_info(src)
+        status = info.get("status")
+        if status == "completed" and not info.get("total-time"):
+            continue    # the figures come a moment after the status
+        if status in until:
+            return info, stopped
+        if status == "pre-switchover" and stopped is None:
+            stopped = info
+            src.qmp.execute("migrate-continue", state="pre-switchover")
+        if status in ("completed", "failed", "cancelled"):
+            raise Failure("the migration is '%s' instead of '%s'; %s" % (
+                status, "/".join(until), info.get("error-desc", "")))
+        if time.monotonic() > end:
+            raise Failure("the migration is still '%s' after %d s: %s" % (
+                status, limit, json.dumps(info)))
+        if progress and time.monotonic() > shown + 2:
+            shown = time.monotonic()
+            progress(info)
+        time.sleep(0.02)
+
+
+def allow_downtime(src, ms):
+    """Change the limit of a running migration, so that it can converge."""
+    src.qmp.execute("migrate-set-parameters", downtime_limit=ms)
+
+
+def progress_line(info):
+    ram = info.get("ram", {})
+    say("%5.1f s: %s, RAM %d MiB sent, %d MiB to go" % (
+        info.get("total-time", 0) / 1000, info.get("status"),
+        ram.get("transferred", 0) >> 20, ram.get("remaining", 0) >> 20))
+
+
+def wait_running(vm):
+    wait_until("guest runs in " + vm.name, 60, lambda: vm.qmp.execute(
+        "query-status")["status"] == "running", 0.02)
+
+
+def migrate(src, dst, progress=progress_line, precopy=0, downtime=1000, **options):
+    """Migrate to a destination() and end the source. Returns Figures.
+
+    precopy: bytes of device data that have to go before the guest is stopped;
+    until then QEMU is given no downtime, afterwards downtime ms.
+    """
+    since = time.monotonic()
+
+    def precopied():
+        info = migration_info(src)
+        if info.get("status") in ("completed", "failed", "cancelled"):
+            return True
+        return src.scene.trace.sent(src.mdev, since)[
+            DeviceTrace.PRE_COPY] >= precopy
+
+    start_migration(src, dst.uri, downtime=1 if precopy else downtime, **options)
+    if precopy:
+        wait_until("%d bytes of device data in pre-copy" % precopy,
+                   MIGRATE_LIMIT, precopied, 0.05)
+        allow_downtime(src, downtime)
+    info, stopped = wait_migration(src, progress=progress)
+    wait_running(dst)
+    sent = src.scene.trace.sent(src.mdev, since) if src.mdev else {}
+    figures = Figures(info, stopped, sent)
+    src.quit()
+    return figures
+
+
+# --- The workload in the guest ---
+
+class Workload:
+    """accelwork in the guest: which programs, on which ranges.
+
+    The ranges are apart from each other and fit the smallest type, 32 MiB.
+    """
+
+    RUN = "run -s %d -d 0:4M -g 0:512K"
+    BAR = "bar-check -s %d -d 20M:4M -p 4000"
+    RAM = "ram-check -s %d -m 16 -p 4000"
+    STAMP = "stamp-start -r 1 -p %d -d 8M:8M -g 1M:2M"
+
+    def __init__(self, vm, seed=1, device=True, rate=2000):
+        self.seed = seed
+        self.device = device
+        self.rate = rate
+        self.names = []
+        self.vm = vm
+
+    def _spawn(self, name, arguments):
+        self.vm.must("accelwork %s -S /run/%s.status >/run/%s.out 2>&1 & "
+                     "echo $! >/run/%s.pid" % (arguments, name, name, name))
+        self.names.append(name)
+
+    def start(self):
+        """Everything at once, and wait until all of it makes progress."""
+        if self.device:
+            self.vm.must("accelwork " + self.STAMP % self.rate)
+            self._spawn("run", self.RUN % self.seed)
+            self._spawn("bar", self.BAR % self.seed)
+        self._spawn("ram", self.RAM % self.seed)
+        self.wait_progress()
+        return self
+
+    def rounds(self):
+        """{program: rounds so far}; a program that ended is a failure."""
+        found = {}
+        for name in self.names:
+            status, text = self.vm.run(
+                "kill -0 $(cat /run/%s.pid) && cat /run/%s.status" % (name,
+                                                                     name))
+            match = re.search(r"rounds=(\d+)", text)
+            if status or not match:
+                out = self.vm.run("cat /run/%s.out" % name)[1]
+                if status and "No such file" in text and not out:
+                    found[name] = 0
+                    continue
+                raise Failure("%s in the guest: %s %s" % (name, text, out))
+            found[name] = int(match.group(1))
+        if self.device:
+            found["stamp"] = self.stamps()
+        return found
+
+    def stamps(self):
+        text = self.vm.must("accelwork stamp-seq")
+        return int(re.search(r" seq=(\d+)", text).group(1))
+
+    def wait_progress(self, limit=120):
+        """Wait until every part has done at least one round from now on."""
+        before = self.rounds()
+
+        def moved():
+            now = self.rounds()
+            return all(now[name] > before[name] for name in now) and now
+        return wait_until("progress of %s in the guest" % ", ".join(before),
+                          limit, moved, 0.5)
+
+    def moved_to(self, vm):
+        self.vm = vm
+
+    def finish(self):
+        """Stop everything; verify everything. Returns lines to show."""
+        shown = []
+        if self.device:
+            shown.append(self.vm.must("accelwork stamp-verify -n 1"))
+        for name in self.names:
+            self.vm.must("kill -TERM $(cat /run/%s.pid)" % name)
+        for name in self.names:
+            self.vm.must("while kill -0 $(cat /run/%s.pid) 2>/dev/null; do "
+                         "usleep 100000; done; tail -n 3 /run/%s.out >&1; "
+                         "tail -n 1 /run/%s.out | grep -q result=ok" % (
+                             name, name, name))
+            shown.append(self.vm.must("tail -n 1 /run/%s.out" % name))
+        if self.device:
+            shown.append(self.vm.must("accelwork irqs"))
+            shown.append(self.vm.must("accelwork counters"))
+        return shown
+
+
+def verify(tap, workload, name):
+    """End the workload and report that all of it was right."""
+    try:
+        for line in workload.finish():
+            say(line)
+        tap.ok(True, name)
+    except Failure as failure:
+        tap.ok(False, name, failure)
+        say("\n".join(workload.vm.postmortem()))
+
+
+# --- TAP ---
+
+class Tap:
+    """Test Anything Protocol, as kselftest wants it."""
+
+    def __init__(self, plan):
+        self.count = 0
+        self.failed = 0
+        self.plan = plan
+        print("TAP version 13\n1..%d" % plan, flush=True)
+
+    def ok(self, good, name, detail=""):
+        self.count += 1
+        if not good:
+            self.failed += 1
+            for line in str(detail).splitlines():
+                say(line)
+        print("%s %d %s" % ("ok" if good else "not ok", self.count, name),
+              flush=True)
+        return good
+
+    def end(self):
+        while self.count < self.plan:
+            self.ok(False, "not reached")
+        print("# Totals: pass:%d fail:%d xfail:0 xpass:0 skip:0 error:0" % (
+            self.count - self.failed, self.failed), flush=True)
+        sys.exit(1 if self.failed else 0)
+
+
+def check_clean(tap, scene, vm, name):
+    """The end of every VM test: nobody has a reason to complain."""
+    found = ["guest's log: " + line
+             for line in splats(vm.must("dmesg").splitlines())]
+    found += scene.complaints()
+    tap.ok(not found, name, "\n".join(found))
+
+
+def main(plan, test):
+    """Run test(tap, scene); a Failure or error fails what is left."""
+    tap = Tap(plan)
+    load_modules()
+    with Scene() as scene:
+        try:
+            test(tap, scene)
+        except (Failure, OSError, AssertionError) as error:
+            say("%s: %s" % (type(error).__name__, error))
+            for vm in scene.vms:
+                say("\n".join(vm.postmortem()))
+            for line in kernel_log()[scene.log_start:][-30:]:
+                say("kernel log: " + line)
+            tap.ok(False, "the test ran to its end", str(error))
+    tap.end()

@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""A migration that is cancelled in pre-copy leaves the source as it was, at
+whatever point that happens, and the next migration succeeds (V1-CAN-02,
+V1-CAN-10, V1-Q7-T4)."""
+
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)),
+                                "../../lib"))
+# pylint: disable=wrong-import-position
+import vmlib
+from vmlib import MIB, say
+
+# The end of a destination whose source went away
+CANCELLED = r"load of migration failed|Input/output error|not receive|Unable to|" \
+            r"error while loading|Failed to load"
+
+
+def cancel_when(scene, src, name, mdev, reached):
+    """Start a migration that cannot end, and cancel it when reached()."""
+    dst = scene.destination(name, mdev)
+    dst.expected = CANCELLED
+    since = time.monotonic()
+
+    def so_far():
+        ram = vmlib.migration_info(src).get("ram", {}).get("transferred", 0)
+        return ram, sum(scene.trace.sent(src.mdev, since).values())
+
+    vmlib.start_migration(src, dst.uri, bandwidth=64 * MIB, downtime=1)
+    vmlib.wait_until("pre-copy of " + name, 120, lambda: reached(*so_far()), 0.01)
+    say("cancelled at: RAM %d bytes, device %d bytes" % so_far())
+    src.qmp.execute("migrate_cancel")
+    vmlib.wait_migration(src, until=("cancelled",))
+    vmlib.wait_running(src)
+    dst.wait_exit()
+    dst.close()
+
+
+def test(tap, scene):
+    one, two, _ = vmlib.twins()
+    src = scene.vm("source", scene.mdev(one, "mimic-accel_8")).boot()
+    load = vmlib.Workload(src, seed=3).start()
+    target = scene.mdev(two, "mimic-accel_8")
+    points = (
+        ("before device data", lambda ram, device: ram > MIB),
+        ("after the first device data", lambda ram, device: device > 0),
+        ("after 4 MiB of device data", lambda ram, device: device > 4 * MIB),
+    )
+    for number, (where, reached) in enumerate(points):
+        cancel_when(scene, src, "cancelled-%d" % number, target, reached)
+        say(load.wait_progress())
+        tap.ok(True, "V1-CAN-02 cancelled %s: the source works on" % where)
+
+    dst = scene.destination("destination", target)
+    figures = vmlib.migrate(src, dst, downtime=2000)
+    say(figures)
+    tap.ok(figures.device > 0, "V1-CAN-10 then a whole migration succeeds", figures)
+    load.moved_to(dst)
+    say(load.wait_progress())
+    vmlib.verify(tap, load, "V1-PRE-02 every page, memory and interrupt is right")
+    vmlib.check_clean(tap, scene, dst, "logs and QEMU are silent")
+    dst.quit()
+
+
+vmlib.main(6, test)

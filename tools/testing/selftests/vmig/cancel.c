@@ -1,0 +1,403 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * V1-CAN: giving up at every point of a migration, in every way. Afterwards
+ * the device is as if nothing had been tried, and the next migration works.
+ *
+ * (Removal as a way to cancel is LIFE-02 in life.c.)
+ */
+#include "vmig_test.h"
+
+FIXTURE(cancel) {
+	struct vt t;
+};
+
+FIXTURE_SETUP(cancel)
+{
+	vt_open_two(_metadata, &self->t);
+}
+
+FIXTURE_TEARDOWN(cancel)
+{
+	vt_close(&self->t);
+}
+
+#define UNITS	300	/* more than one segment */
+#define VALUE	90000
+
+/* How far the migration went. */
+enum point {
+	AT_ENTRY, AT_PENDING, AT_OFFSET, AT_SIZE, AT_HALF, AT_DATA, AT_ACK,
+	AT_END,
+	NR_POINTS
+};
+
+/* How it is given up. */
+enum way {
+	BY_RUNNING, BY_STOP_RUNNING, BY_TWICE_RUNNING, BY_RESET, BY_CLOSE,
+	BY_CLOSE_MAPPED
+};
+
+static int advance(struct vfc_dev *d, __u32 state, enum point point)
+{
+	struct vfc_stream s = {};
+	__u64 size = 0;
+	__u8 buf[256];
+	int ret;
+
+	if (state == VFC_SAVING) {	/* as a migration does: by way of 3 */
+		ret = vfc_set(d, VFC_PRECOPY);
+		if (ret < 0)
+			return ret;
+	}
+	ret = vfc_set(d, state);
+	if (ret >= 0 && point >= AT_PENDING)
+		ret = vfc_r8(d, VFC_PENDING, &size);
+	if (ret >= 0 && point >= AT_OFFSET)
+		ret = vfc_r8(d, VFC_OFFSET, &size);
+	if (ret >= 0 && point >= AT_SIZE)
+		ret = vfc_r8(d, VFC_SIZE, &size);
+	if (ret >= 0 && point == AT_HALF)
+		ret = vfc_rd(d, 0, buf, sizeof(buf));
+	if (ret >= 0 && point >= AT_DATA)
+		ret = vfc_save_segment(d, &vt_bulk, &s);
+	if (ret >= 0 && point >= AT_ACK)
+		ret = vfc_r8(d, VFC_PENDING, &size);
+	if (ret >= 0 && point == AT_END)
+		ret = vfc_drain(d, &vt_bulk, &s);
+	vfc_stream_free(&s);
+	return ret < 0 ? ret : 0;
+}
+
+/* The mapping is the last that holds the device open. */
+static void close_before_unmap(struct __test_metadata *_metadata,
+			       struct vfc_dev *d)
+{
+	__u64 size = d->area_size;
+	__u8 *map;
+
+	ASSERT_EQ(0, vfc_map(d));
+	map = d->map;
+	d->map = NULL;
+	close(d->fd);
+	d->fd = -1;
+	map[0] = map[size - 1];
+	munmap(map, size);
+}
+
+static void give_up(struct __test_metadata *_metadata, struct vt *t,
+		    enum way way)
+{
+	struct vfc_dev *d = &t->a;
+
+	switch (way) {
+	case BY_STOP_RUNNING:
+		W4(VFC_STATE, VFC_STOP);
+		W4(VFC_STATE, VFC_RUNNING);
+		break;
+	case BY_TWICE_RUNNING:
+		W4(VFC_STATE, VFC_RUNNING);
+		W4(VFC_STATE, VFC_RUNNING);
+		break;
+	case BY_RUNNING:
+		W4(VFC_STATE, VFC_RUNNING);
+		break;
+	case BY_RESET:
+		ASSERT_EQ(0, vfc_reset(d));
+		break;
+	case BY_CLOSE:
+	case BY_CLOSE_MAPPED:
+		if (way == BY_CLOSE_MAPPED && d->area_size)
+			close_before_unmap(_metadata, d);
+		vfc_close(d);
+		ASSERT_EQ(0, vfc_open(d, getenv("VFIO_DEV")));
+		break;
+	default:
+		ASSERT_TRUE(false);
+	}
+	ASSERT_EQ(VFC_RUNNING, R4(VFC_STATE));
+	ASSERT_EQ(0, R8(VFC_PENDING));
+	ASSERT_EQ(0, R8(VFC_SIZE));
+}
+
+static void dirty(struct __test_metadata *_metadata, struct vt *t)
+{
+	if (!t->m)
+		return;
+	vt_touch(_metadata, &t->a, t->m, UNITS, VALUE);
+	ASSERT_EQ(0, t->m->reg_set(&t->a, VALUE));
+}
+
+/* The device still has its state, and another migration delivers it. */
+static void next_migration(struct __test_metadata *_metadata, struct vt *t)
+{
+	struct vfc_dev *d = &t->a;
+
+	vfc_stream_free(&t->s);
+	SET(VFC_PRECOPY);
+	ASSERT_EQ(0, vfc_drain(d, &vt_bulk, &t->s));
+	SET(VFC_SAVING);
+	ASSERT_EQ(0, vfc_drain(d, &vt_bulk, &t->s));
+	SET(VFC_RUNNING);
+	d = t->two ? &t->b : &t->a;
+	vt_restore(_metadata, d, &t->s);
+	vt_check_small(_metadata, d, t->m, UNITS, VALUE);
+}
+
+static void cancel_all(struct __test_metadata *_metadata, struct vt *t,
+		       __u32 state, enum way way)
+{
+	__u64 ticks = 0, after, start;
+	struct vfc_dev *d = &t->a;
+	enum point point;
+
+	for (point = AT_ENTRY; point < NR_POINTS; point++) {
+		ASSERT_EQ(0, vfc_reset(d));
+		dirty(_metadata, t);
+		start = vfc_now_us();
+		if (t->m)
+			ASSERT_EQ(0, t->m->ticks(d, &ticks));
+		ASSERT_EQ(0, advance(d, state, point))
+			TH_LOG("point %d", point);
+		give_up(_metadata, t, way);
+		if (way >= BY_RESET) {
+			dirty(_metadata, t);	/* it was reset */
+		} else if (t->m) {
+			vt_check_small(_metadata, d, t->m, 3, VALUE);
+			/* It was stopped for a part of that time at most. */
+			ASSERT_EQ(0, t->m->ticks(d, &after));
+			ASSERT_LE(ticks, after);
+			ASSERT_GE(vfc_now_us() - start, after - ticks);
+		}
+		/* Costly, and the same code for all: at three of them. */
+		if (point == AT_ENTRY || point == AT_SIZE || point == AT_END)
+			next_migration(_metadata, t);
+	}
+}
+
+TEST_F_TIMEOUT(cancel, V1_CAN_01_02_10_precopy_by_running, 60)
+{
+	cancel_all(_metadata, &self->t, VFC_PRECOPY, BY_RUNNING);
+}
+
+TEST_F_TIMEOUT(cancel, V1_CAN_02_precopy_by_stop_running, 60)
+{
+	cancel_all(_metadata, &self->t, VFC_PRECOPY, BY_STOP_RUNNING);
+}
+
+TEST_F_TIMEOUT(cancel, V1_CAN_03_10_saving_by_running, 60)
+{
+	cancel_all(_metadata, &self->t, VFC_SAVING, BY_RUNNING);
+}
+
+TEST_F_TIMEOUT(cancel, V1_CAN_03_saving_by_stop_running, 60)
+{
+	cancel_all(_metadata, &self->t, VFC_SAVING, BY_STOP_RUNNING);
+}
+
+TEST_F_TIMEOUT(cancel, V1_CAN_04_saving_by_running_twice, 60)
+{
+	cancel_all(_metadata, &self->t, VFC_SAVING, BY_TWICE_RUNNING);
+}
+
+TEST_F_TIMEOUT(cancel, V1_CAN_06_precopy_by_reset, 60)
+{
+	cancel_all(_metadata, &self->t, VFC_PRECOPY, BY_RESET);
+}
+
+TEST_F_TIMEOUT(cancel, V1_CAN_06_saving_by_reset, 60)
+{
+	cancel_all(_metadata, &self->t, VFC_SAVING, BY_RESET);
+}
+
+TEST_F_TIMEOUT(cancel, V1_CAN_07_precopy_by_close, 60)
+{
+	cancel_all(_metadata, &self->t, VFC_PRECOPY, BY_CLOSE);
+}
+
+TEST_F_TIMEOUT(cancel, V1_CAN_07_saving_by_close, 60)
+{
+	cancel_all(_metadata, &self->t, VFC_SAVING, BY_CLOSE);
+}
+
+TEST_F_TIMEOUT(cancel, V1_CAN_07_precopy_by_close_mapped, 60)
+{
+	cancel_all(_metadata, &self->t, VFC_PRECOPY, BY_CLOSE_MAPPED);
+}
+
+TEST_F_TIMEOUT(cancel, V1_CAN_07_saving_by_close_mapped, 60)
+{
+	cancel_all(_metadata, &self->t, VFC_SAVING, BY_CLOSE_MAPPED);
+}
+
+TEST_F(cancel, V1_CAN_04_after_completion)
+{
+	struct vfc_dev *d = &self->t.a;
+
+	dirty(_metadata, &self->t);
+	ASSERT_EQ(0, advance(d, VFC_SAVING, AT_END));
+	SET(VFC_STOP);
+	SET(VFC_RUNNING);
+	SET(VFC_RUNNING);
+	vt_check_small(_metadata, d, self->t.m, UNITS, VALUE);
+	next_migration(_metadata, &self->t);
+}
+
+struct victim {
+	const char *uuid;
+	__u32 state;
+	enum point point;
+};
+
+static int victim_main(void *arg)
+{
+	const struct victim *v = arg;
+	const struct vfc_model *m;
+	struct vfc_dev d;
+	unsigned int i;
+	int ret;
+
+	ret = vfc_open(&d, v->uuid);
+	if (ret)
+		return ret;
+	m = vfc_model_find(&d);
+	for (i = 0; m && i < 20 && !ret; i++)
+		ret = m->touch(&d, i, i + 1);
+	if (!ret && d.area_size)
+		ret = vfc_map(&d);
+	return ret ? ret : advance(&d, v->state, v->point);
+}
+
+TEST_F_TIMEOUT(cancel, V1_CAN_08_by_kill, 60)
+{
+	struct victim v = { .uuid = getenv("VFIO_DEV") };
+	struct vfc_dev *d = &self->t.a;
+	struct vfc_child child;
+	__u64 value;
+
+	for (v.state = VFC_SAVING; v.state <= VFC_PRECOPY; v.state++) {
+		for (v.point = AT_ENTRY; v.point < NR_POINTS; v.point++) {
+			vfc_close(d);
+			ASSERT_EQ(0, vfc_child_start(&child, victim_main, &v));
+			ASSERT_EQ(0, vfc_child_kill(&child));
+			ASSERT_EQ(0, vfc_open(d, v.uuid));
+			ASSERT_EQ(VFC_RUNNING, R4(VFC_STATE));
+			ASSERT_EQ(0, R8(VFC_PENDING));
+			if (!self->t.m)
+				continue;
+			ASSERT_EQ(0, self->t.m->read_back(d, 3, &value));
+			ASSERT_EQ(0, value);
+		}
+	}
+	dirty(_metadata, &self->t);
+	next_migration(_metadata, &self->t);
+}
+
+struct reader {
+	const struct vfc_dev *d;
+	bool stop;
+	bool bad;
+	unsigned int segments;
+};
+
+static void *keep_reading(void *arg)
+{
+	struct reader *r = arg;
+	static const size_t n = 1 << 20;
+	__u8 *buf = malloc(n);
+	__u64 v;
+	ssize_t ret;
+
+	while (buf && !__atomic_load_n(&r->stop, __ATOMIC_ACQUIRE)) {
+		r->bad |= vfc_r8(r->d, VFC_PENDING, &v) != 8;
+		r->bad |= vfc_r8(r->d, VFC_OFFSET, &v) != 8;
+		r->bad |= vfc_r8(r->d, VFC_SIZE, &v) != 8;
+		ret = vfc_rd(r->d, 0, buf, n);
+		r->bad |= ret <= 0 && ret != -EINVAL;
+		r->segments += ret > 0;
+	}
+	free(buf);
+	return NULL;
+}
+
+TEST_F(cancel, V1_CAN_05_beside_a_reader)
+{
+	struct vfc_dev *d = &self->t.a;
+	struct reader r = { .d = d };
+	__u64 start, worst = 0;
+	pthread_t thread;
+	unsigned int i;
+
+	dirty(_metadata, &self->t);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, keep_reading, &r));
+	for (i = 0; i < 60 || (!r.segments && i < 2000); i++) {
+		SET(i % 2 ? VFC_SAVING : VFC_PRECOPY);
+		vfc_sleep_ms(i % 7);
+		start = vfc_now_us();
+		W4(VFC_STATE, VFC_RUNNING);
+		start = vfc_now_us() - start;
+		if (start > worst)
+			worst = start;
+	}
+	__atomic_store_n(&r.stop, true, __ATOMIC_RELEASE);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	ASSERT_FALSE(r.bad);
+	ASSERT_LT(0, r.segments);
+	/* 100 ms on a real processor; an emulated one is ten times slower. */
+	ASSERT_GT(1000000, worst);
+	next_migration(_metadata, &self->t);
+}
+
+/* --- The resuming side ------------------------------------------------ */
+
+TEST_F(cancel, V1_CAN_11_resuming_by_reset)
+{
+	struct vfc_dev *d = self->t.two ? &self->t.b : &self->t.a;
+	struct vfc_stream *s = &self->t.s;
+	size_t len[5], i;
+	__u64 value;
+	__u32 reg;
+
+	vt_small_stream(_metadata, d, self->t.m, 5, 33, s);
+	len[0] = 0;
+	len[1] = 1;
+	len[2] = s->len / 2;
+	len[3] = s->len - 1;
+	len[4] = s->len;
+	for (i = 0; i < ARRAY_SIZE(len); i++) {
+		SET(VFC_RESUMING);
+		ASSERT_EQ(0, vfc_feed_all(d, &vt_bulk, s->buf, len[i], 0));
+		ASSERT_EQ(0, vfc_reset(d));
+		ASSERT_EQ(VFC_RUNNING, R4(VFC_STATE));
+		if (self->t.m) {
+			ASSERT_EQ(0, self->t.m->reg_get(d, &reg));
+			ASSERT_EQ(0, reg);
+			ASSERT_EQ(0, self->t.m->read_back(d, 1, &value));
+			ASSERT_EQ(0, value);
+		}
+		vt_restore(_metadata, d, s);
+		vt_check_small(_metadata, d, self->t.m, 5, 33);
+	}
+}
+
+TEST_F(cancel, V1_CAN_12_resuming_by_running)
+{
+	struct vfc_dev *d = self->t.two ? &self->t.b : &self->t.a;
+	struct vfc_stream *s = &self->t.s;
+	size_t at = 0, n;
+
+	vt_small_stream(_metadata, d, self->t.m, 5, 34, s);
+	SET(VFC_RESUMING);
+	while (at < s->len) {
+		ASSERT_EQ(-EINVAL, vfc_set(d, VFC_RUNNING));
+		ASSERT_EQ(VFC_RESUMING, R4(VFC_STATE));
+		ASSERT_EQ(-EINVAL, vfc_set(d, VFC_STOP));
+		ASSERT_EQ(VFC_RESUMING, R4(VFC_STATE));
+		n = s->len - at < 1000 ? s->len - at : 1000;
+		ASSERT_EQ(8, vfc_feed(d, &vt_bulk, s->buf + at, n));
+		at += n;
+	}
+	SET(VFC_RUNNING);
+	vt_check_small(_metadata, d, self->t.m, 5, 34);
+}
+
+TEST_HARNESS_MAIN

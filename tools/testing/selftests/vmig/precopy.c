@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * V1-PRE: saving while the device runs. What arrives is the state at the
+ * instant of the stop, however often it changed before.
+ */
+#include "vmig_test.h"
+
+FIXTURE(precopy) {
+	struct vt t;
+};
+
+FIXTURE_SETUP(precopy)
+{
+	vt_open_two(_metadata, &self->t);
+}
+
+FIXTURE_TEARDOWN(precopy)
+{
+	vt_close(&self->t);
+}
+
+#define NOISE_UNITS	64
+
+static struct vfc_dev *target(struct vt *t)
+{
+	return t->two ? &t->b : &t->a;
+}
+
+TEST_F(precopy, V1_PRE_01_device_runs)
+{
+	struct vfc_dev *d = &self->t.a;
+	const struct vfc_model *m = self->t.m;
+	__u64 ticks, more, seq, last, end;
+	__u32 reg;
+	int event;
+
+	if (!self->t.m)
+		SKIP(return, VT_NO_MODEL);
+	event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	ASSERT_LE(0, vfc_irq_set(d, m->irq_index, 0, 1, &event));
+	ASSERT_EQ(0, m->start_noise(d, NOISE_UNITS, 1000));
+	ASSERT_EQ(0, m->start_timer(d, 1000));
+	SET(VFC_PRECOPY);
+	ASSERT_EQ(0, m->ticks(d, &ticks));
+	ASSERT_EQ(0, m->noise_seq(d, &seq));
+	vfc_event_take(event);
+	end = vfc_now_us() + 500000;
+	do {
+		ASSERT_EQ(0, m->reg_set(d, (__u32)end));
+		ASSERT_EQ(0, m->reg_get(d, &reg));
+		ASSERT_EQ((__u32)end, reg);
+		if (R8(VFC_PENDING))
+			ASSERT_LT(0, vfc_save_segment(d, &vt_bulk, &self->t.s));
+	} while (vfc_now_us() < end);
+	ASSERT_LT(0, vfc_event_wait(event, 5000));
+	ASSERT_EQ(0, m->ticks(d, &more));
+	ASSERT_LT(ticks, more);
+	ASSERT_EQ(0, m->noise_seq(d, &last));
+	ASSERT_LT(seq, last);
+	ASSERT_EQ(VFC_PRECOPY, R4(VFC_STATE));
+	close(event);
+}
+
+/* One migration under load; rounds differ in when the stop comes. */
+static void noisy_round(struct __test_metadata *_metadata, struct vt *t,
+			unsigned int round)
+{
+	struct vfc_dev *d = &t->a;
+	__u64 seq, there;
+	unsigned int i;
+
+	vfc_stream_free(&t->s);
+	ASSERT_EQ(0, vfc_reset(d));
+	ASSERT_EQ(0, t->m->start_noise(d, NOISE_UNITS, 3000));
+	SET(VFC_PRECOPY);
+	for (i = 0; i < round * 3; i++) {
+		vfc_sleep_ms(round);
+		if (R8(VFC_PENDING))
+			ASSERT_LT(0, vfc_save_segment(d, &vt_bulk, &t->s));
+	}
+	SET(VFC_SAVING);
+	ASSERT_EQ(0, t->m->noise_seq(d, &seq));
+	ASSERT_EQ(0, vfc_drain(d, &vt_bulk, &t->s));
+	d = target(t);
+	ASSERT_EQ(0, vfc_reset(d));
+	ASSERT_EQ(0, vfc_load(d, &vt_bulk, &t->s));
+	SET(VFC_STOP);
+	ASSERT_EQ(0, t->m->noise_seq(d, &there));
+	ASSERT_EQ(seq, there);
+	ASSERT_EQ(0, t->m->check_noise(d, NOISE_UNITS, seq));
+	/* It goes on where it was. */
+	SET(VFC_RUNNING);
+	for (i = 0; i < 5000 && there == seq; i++) {
+		vfc_sleep_ms(1);
+		ASSERT_EQ(0, t->m->noise_seq(d, &there));
+	}
+	ASSERT_LT(seq, there);
+	ASSERT_EQ(0, t->m->stop_noise(d, &there));
+	ASSERT_EQ(0, t->m->check_noise(d, NOISE_UNITS, there));
+}
+
+TEST_F_TIMEOUT(precopy, V1_PRE_02_no_lost_update, 60)
+{
+	unsigned int round;
+
+	if (!self->t.m)
+		SKIP(return, VT_NO_MODEL);
+	for (round = 0; round < 8; round++)
+		noisy_round(_metadata, &self->t, round);
+}
+
+struct rewriter {
+	const struct vfc_dev *d;
+	const struct vfc_model *m;
+	bool stop;
+	__u64 last;
+	int ret;
+};
+
+static void *rewrite(void *arg)
+{
+	struct rewriter *r = arg;
+
+	while (!__atomic_load_n(&r->stop, __ATOMIC_ACQUIRE) && !r->ret)
+		r->ret = r->m->touch(r->d, 0, ++r->last);
+	return NULL;
+}
+
+/* The same through a mapping, where the saver must catch the stores. */
+static void *rewrite_mapped(void *arg)
+{
+	struct rewriter *r = arg;
+	__u8 *p, buf[VFC_UNIT];
+
+	r->ret = r->m->map(r->d, 1, &p);
+	if (r->ret)
+		return NULL;
+	while (!__atomic_load_n(&r->stop, __ATOMIC_ACQUIRE)) {
+		vfc_unit_fill(buf, ++r->last);
+		memcpy(p, buf, sizeof(buf));
+	}
+	munmap(p, VFC_UNIT);
+	return NULL;
+}
+
+static void torn(struct __test_metadata *_metadata, struct vt *t,
+		 void *(*fn)(void *))
+{
+	struct vfc_dev *d = &t->a;
+	struct rewriter r = { .d = d, .m = t->m };
+	__u64 value, end;
+	pthread_t thread;
+
+	SET(VFC_PRECOPY);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, fn, &r));
+	end = vfc_now_us() + 500000;
+	while (vfc_now_us() < end)
+		if (R8(VFC_PENDING))
+			ASSERT_LT(0, vfc_save_segment(d, &vt_bulk, &t->s));
+	__atomic_store_n(&r.stop, true, __ATOMIC_RELEASE);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	ASSERT_EQ(0, r.ret);
+	ASSERT_LT(1, r.last);
+	SET(VFC_SAVING);
+	ASSERT_EQ(0, vfc_drain(d, &vt_bulk, &t->s));
+	vt_restore(_metadata, target(t), &t->s);
+	ASSERT_EQ(0, t->m->read_back(target(t), 0, &value));
+	ASSERT_EQ(r.last, value);
+}
+
+TEST_F(precopy, V1_PRE_03_no_torn_chunk)
+{
+	if (!self->t.m)
+		SKIP(return, VT_NO_MODEL);
+	torn(_metadata, &self->t, rewrite);
+}
+
+TEST_F(precopy, V1_PRE_03_no_torn_chunk_mapped)
+{
+	if (!self->t.m)
+		SKIP(return, VT_NO_MODEL);
+	torn(_metadata, &self->t, rewrite_mapped);
+}
+
+TEST_F_TIMEOUT(precopy, V1_PRE_04_precopy_pays, 60)
+{
+	struct vfc_dev *d = &self->t.a;
+	unsigned int n = 8 << 20 >> 12;
+	__u64 before, stopped;
+
+	if (!self->t.m)
+		SKIP(return, VT_NO_MODEL);
+	vt_touch(_metadata, d, self->t.m, n, 1);
+	SET(VFC_PRECOPY);
+	ASSERT_EQ(0, vfc_drain(d, &vt_bulk, &self->t.s));
+	before = self->t.s.len;
+	ASSERT_LE((__u64)n * VFC_UNIT, before);
+	/* 64 KiB change before the stop */
+	vt_touch(_metadata, d, self->t.m, 16, 1);
+	SET(VFC_SAVING);
+	ASSERT_EQ(0, vfc_drain(d, &vt_bulk, &self->t.s));
+	stopped = self->t.s.len - before;
+	ASSERT_GE(1u << 20, stopped);
+	vt_restore(_metadata, target(&self->t), &self->t.s);
+	vt_check_touched(_metadata, target(&self->t), self->t.m, n, 1);
+}
+
+TEST_F(precopy, V1_PRE_06_enter_and_leave)
+{
+	struct vfc_dev *d = &self->t.a;
+	const struct vfc_model *m = self->t.m;
+	__u64 seq, ticks, before = 0;
+	unsigned int i;
+	__u32 reg;
+
+	if (!self->t.m)
+		SKIP(return, VT_NO_MODEL);
+	ASSERT_EQ(0, m->start_noise(d, NOISE_UNITS, 2000));
+	ASSERT_EQ(0, m->reg_set(d, 0x1234));
+	for (i = 0; i < 300; i++) {
+		SET(VFC_PRECOPY);
+		SET(VFC_RUNNING);
+		ASSERT_EQ(0, m->ticks(d, &ticks));
+		ASSERT_LE(before, ticks);
+		before = ticks;
+	}
+	ASSERT_EQ(0, m->reg_get(d, &reg));
+	ASSERT_EQ(0x1234, reg);
+	ASSERT_EQ(0, m->stop_noise(d, &seq));
+	ASSERT_LT(0, seq);
+	ASSERT_EQ(0, m->check_noise(d, NOISE_UNITS, seq));
+}
+
+/* Straight to stop-and-copy, from RUNNING or by way of STOP. */
+static void suspend(struct __test_metadata *_metadata, struct vt *t, bool stop)
+{
+	struct vfc_dev *d = &t->a;
+
+	if (t->m) {
+		vt_touch(_metadata, d, t->m, 20, 640);
+		ASSERT_EQ(0, t->m->reg_set(d, 640));
+	}
+	if (stop)
+		SET(VFC_STOP);
+	ASSERT_EQ(0, vfc_save(d, &vt_bulk, &t->s));
+	SET(VFC_STOP);
+	vt_restore(_metadata, target(t), &t->s);
+	vt_check_small(_metadata, target(t), t->m, 20, 640);
+}
+
+TEST_F(precopy, V1_PRE_07_from_running)
+{
+	suspend(_metadata, &self->t, false);
+}
+
+TEST_F(precopy, V1_PRE_08_from_stop)
+{
+	suspend(_metadata, &self->t, true);
+}
+
+enum { BY_SAVING, BY_RUNNING, BY_RESET, BY_PARTIAL_SAVING };
+
+/* [part of session A][all of session B] is B. */
+static void concatenate(struct __test_metadata *_metadata, struct vt *t, int by)
+{
+	struct vfc_dev *d = &t->a;
+
+	if (t->m)
+		vt_touch(_metadata, d, t->m, 300, 10);
+	SET(VFC_PRECOPY);
+	ASSERT_LT(0, R8(VFC_PENDING));
+	ASSERT_LT(0, vfc_save_segment(d, &vt_bulk, &t->s));
+	R8(VFC_PENDING);
+	switch (by) {
+	case BY_PARTIAL_SAVING:
+		SET(VFC_SAVING);
+		if (R8(VFC_PENDING))
+			ASSERT_LT(0, vfc_save_segment(d, &vt_bulk, &t->s));
+		SET(VFC_RUNNING);
+		break;
+	case BY_SAVING:
+		SET(VFC_SAVING);
+		SET(VFC_RUNNING);
+		break;
+	case BY_RUNNING:
+		SET(VFC_RUNNING);
+		break;
+	case BY_RESET:
+		ASSERT_EQ(0, vfc_reset(d));
+		break;
+	}
+	if (t->m) {
+		vt_touch(_metadata, d, t->m, 40, 7000);
+		ASSERT_EQ(0, t->m->reg_set(d, 7000));
+	}
+	ASSERT_EQ(0, vfc_save(d, &vt_bulk, &t->s));
+	SET(VFC_STOP);
+	vt_restore(_metadata, target(t), &t->s);
+	vt_check_small(_metadata, target(t), t->m, 40, 7000);
+	if (t->m && by == BY_RESET) {
+		__u64 value;
+
+		/* Session A's chunk, which B knows nothing of, is gone. */
+		ASSERT_EQ(0, t->m->read_back(target(t), 100, &value));
+		ASSERT_EQ(0, value);
+	}
+}
+
+TEST_F(precopy, V1_PRE_09_two_sessions_by_saving)
+{
+	concatenate(_metadata, &self->t, BY_SAVING);
+}
+
+TEST_F(precopy, V1_PRE_09_two_sessions_by_partial_saving)
+{
+	concatenate(_metadata, &self->t, BY_PARTIAL_SAVING);
+}
+
+TEST_F(precopy, V1_PRE_09_two_sessions_by_running)
+{
+	concatenate(_metadata, &self->t, BY_RUNNING);
+}
+
+TEST_F(precopy, V1_PRE_09_two_sessions_by_reset)
+{
+	concatenate(_metadata, &self->t, BY_RESET);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the protocol tests share: opening the device that the environment
+ * names, the notation of the access lists, and the check that a refused
+ * request changed nothing.
+ *
+ * Usage: PROGRAM [UUID [UUID2]], or VFIO_DEV=UUID VFIO_DEV2=UUID2 PROGRAM. UUID
+ * is any mdev with a v1 migration region; UUID2 another one of the same type.
+ *
+ * The macros R4 to WD expect a variable `d` (struct vfc_dev *) in scope; they
+ * assert full counts, so that a line of a test is one access that must
+ * succeed. Accesses that must fail are written with the library's calls, whose
+ * results are -errno.
+ */
+#ifndef VMIG_TEST_H
+#define VMIG_TEST_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+
+#include "kselftest_harness.h"
+#include "vfio_client.h"
+#include "vfio_model.h"
+#include "vmig_records.h"
+
+/* --- Program ---------------------------------------------------------- */
+
+#define VT_EXIT_SKIP	4
+
+/* Before main(): the harness of some kernels takes no arguments. */
+static void __attribute__((constructor)) vt_arguments(int argc, char **argv)
+{
+	if (argc > 1 && argv[1][0] != '-')
+		setenv("VFIO_DEV", argv[1], 1);
+	if (argc > 2 && argv[1][0] != '-')
+		setenv("VFIO_DEV2", argv[2], 1);
+	if (!getenv("VFIO_DEV")) {
+		printf("TAP version 13\n1..0 # SKIP no VFIO_DEV\n");
+		exit(VT_EXIT_SKIP);
+	}
+}
+
+/* --- Fixture ---------------------------------------------------------- */
+
+/**
+ * struct vt - the devices of a test
+ * @a: VFIO_DEV, open and RUNNING
+ * @b: VFIO_DEV2; open if @two
+ * @two: there is a second device
+ * @m: adapter for both, or NULL
+ * @s: a stream, freed by the teardown
+ */
+struct vt {
+	struct vfc_dev a;
+	struct vfc_dev b;
+	bool two;
+	const struct vfc_model *m;
+	struct vfc_stream s;
+};
+
+static const struct vfc_io vt_bulk = { false, 0 };
+static const struct vfc_io vt_qemu = { false, 8 };
+static const struct vfc_io vt_mmap = { true, 0 };
+
+static inline void vt_open(struct __test_metadata *_metadata, struct vt *t)
+{
+	ASSERT_EQ(0, vfc_open(&t->a, getenv("VFIO_DEV")));
+	ASSERT_LE(0, t->a.mig_index);
+	ASSERT_EQ(VFC_RUNNING, vfc_get(&t->a));
+	t->m = vfc_model_find(&t->a);
+}
+
+static inline void vt_open_two(struct __test_metadata *_metadata, struct vt *t)
+{
+	vt_open(_metadata, t);
+	if (!getenv("VFIO_DEV2"))
+		return;
+	ASSERT_EQ(0, vfc_open(&t->b, getenv("VFIO_DEV2")));
+	ASSERT_LE(0, t->b.mig_index);
+	ASSERT_EQ(VFC_RUNNING, vfc_get(&t->b));
+	t->two = true;
+}
+
+static inline void vt_close(struct vt *t)
+{
+	vfc_stream_free(&t->s);
+	if (t->two)
+		vfc_close(&t->b);
+	vfc_close(&t->a);
+}
+
+/* Why tests are skipped. */
+#define VT_NO_MODEL	"no adapter for this device model"
+#define VT_NO_SECOND	"no VFIO_DEV2"
+#define VT_NO_MMAP	"the data section cannot be mapped"
+#define VT_NO_KNOB	"no knob to make an internal error"
+
+/* --- Notation --------------------------------------------------------- */
+
+#define R4(o)	({ __u32 v4_; ASSERT_EQ(4, vfc_r4(d, (o), &v4_)); v4_; })
+#define R8(o)	({ __u64 v8_; ASSERT_EQ(8, vfc_r8(d, (o), &v8_)); v8_; })
+#define W4(o, v)	ASSERT_EQ(4, vfc_w4(d, (o), (v)))
+#define W8(o, v)	ASSERT_EQ(8, vfc_w8(d, (o), (v)))
+/* n bytes, all of them */
+#define RD(o, b, n)	({ ssize_t n_ = (n); ASSERT_EQ(n_, vfc_rd(d, (o), (b), n_)); })
+#define WD(o, b, n)	({ ssize_t n_ = (n); ASSERT_EQ(n_, vfc_wd(d, (o), (b), n_)); })
+/* Write a state and read it back. */
+#define SET(v)	do {							\
+		int state_ = (v);					\
+		ASSERT_EQ(4, vfc_set(d, state_));			\
+		ASSERT_EQ(state_, vfc_get(d));				\
+	} while (0)
+
+/* --- States ----------------------------------------------------------- */
+
+static const __u32 vt_states[] = { 0, 1, 2, 3, 4, 6 };
+
+/* The debug knob that makes an internal error; false if there is none. */
+static inline bool vt_has_error_knob(const struct vfc_dev *d)
+{
+	char path[VFC_PATH];
+
+	snprintf(path, sizeof(path),
+		 "/sys/kernel/debug/mimic/%s/internal_error", d->uuid);
+	return access(path, W_OK) == 0;
+}
+
+static inline void vt_make_error(struct __test_metadata *_metadata,
+				 const struct vfc_dev *d)
+{
+	char path[VFC_PATH];
+
+	snprintf(path, sizeof(path),
+		 "/sys/kernel/debug/mimic/%s/internal_error", d->uuid);
+	ASSERT_EQ(1, vfc_file_write(path, "1", 1));
+	ASSERT_EQ(VFC_ERROR, vfc_get(d));
+}
+
+/* Bring a device in RUNNING to @state by the shortest legal path. */
+static inline void vt_reach(struct __test_metadata *_metadata,
+			    const struct vfc_dev *d, __u32 state)
+{
+	if (state == VFC_ERROR)
+		vt_make_error(_metadata, d);
+	else if (state != VFC_RUNNING)
+		SET(state);
+}
+
+/* --- "unchanged" ------------------------------------------------------ */
+
+/**
+ * struct vt_snap - what a refused request must leave alone
+ * @state: device_state
+ * @scratch: a register
+ * @staged: a segment is staged: its size and bytes follow
+ * @size: of the segment
+ * @bytes: of the segment
+ */
+struct vt_snap {
+	__u32 state;
+	__u32 scratch;
+	bool staged;
+	__u64 size;
+	__u8 *bytes;
+};
+
+/* With @staged the segment has been staged, and counts as sized after this. */
+static inline void vt_snap(struct __test_metadata *_metadata,
+			   const struct vfc_dev *d, const struct vfc_model *m,
+			   bool staged, struct vt_snap *snap)
+{
+	memset(snap, 0, sizeof(*snap));
+	snap->state = R4(VFC_STATE);
+	if (m)
+		ASSERT_EQ(0, m->reg_get(d, &snap->scratch));
+	snap->staged = staged;
+	if (!staged)
+		return;
+	snap->size = R8(VFC_SIZE);
+	ASSERT_LT(0, snap->size);
+	snap->bytes = malloc(snap->size);
+	ASSERT_NE(NULL, snap->bytes);
+	RD(0, snap->bytes, snap->size);
+}
+
+static inline void vt_unchanged(struct __test_metadata *_metadata,
+				const struct vfc_dev *d,
+				const struct vfc_model *m,
+				const struct vt_snap *snap)
+{
+	struct vt_snap now;
+
+	vt_snap(_metadata, d, m, snap->staged, &now);
+	ASSERT_EQ(snap->state, now.state);
+	ASSERT_EQ(snap->scratch, now.scratch);
+	ASSERT_EQ(snap->size, now.size);
+	if (snap->staged)
+		ASSERT_EQ(0, memcmp(snap->bytes, now.bytes, now.size));
+	free(now.bytes);
+}
+
+static inline void vt_snap_free(struct vt_snap *snap)
+{
+	free(snap->bytes);
+	snap->bytes = NULL;
+}
+
+/* --- State of the device ---------------------------------------------- */
+
+/* Distinct contents for units first, first + step, ... */
+static inline void vt_touch(struct __test_metadata *_metadata,
+			    const struct vfc_dev *d, const struct vfc_model *m,
+			    unsigned int n, __u64 value)
+{
+	unsigned int i;
+	int ret;
+
+	for (i = 0, ret = 0; i < n && !ret; i++)
+		ret = m->touch(d, i, value + i);
+	ASSERT_EQ(0, ret);
+}
+
+static inline void vt_check_touched(struct __test_metadata *_metadata,
+				    const struct vfc_dev *d,
+				    const struct vfc_model *m, unsigned int n,
+				    __u64 value)
+{
+	unsigned int i;
+	__u64 seen;
+
+	for (i = 0; i < n; i++) {
+		ASSERT_EQ(0, m->read_back(d, i, &seen));
+		ASSERT_EQ(value + i, seen);
+	}
+}
+
+/*
+ * A small stream from @d, which is reset before and after: @n touched units
+ * and, in the scratch register, @value. Without an adapter: what there is.
+ */
+static inline void vt_small_stream(struct __test_metadata *_metadata,
+				   const struct vfc_dev *d,
+				   const struct vfc_model *m, unsigned int n,
+				   __u64 value, struct vfc_stream *s)
+{
+	ASSERT_EQ(0, vfc_reset(d));
+	if (m) {
+		vt_touch(_metadata, d, m, n, value);
+		ASSERT_EQ(0, m->reg_set(d, (__u32)value));
+	}
+	ASSERT_EQ(0, vfc_save(d, &vt_bulk, s));
+	ASSERT_LT(0, s->len);
+	ASSERT_EQ(0, vfc_reset(d));
+}
+
+/* Does @d (in STOP or RUNNING) hold what vt_small_stream() saved? */
+static inline void vt_check_small(struct __test_metadata *_metadata,
+				  const struct vfc_dev *d,
+				  const struct vfc_model *m, unsigned int n,
+				  __u64 value)
+{
+	__u32 scratch;
+
+	if (!m)
+		return;
+	ASSERT_EQ(0, m->reg_get(d, &scratch));
+	ASSERT_EQ((__u32)value, scratch);
+	vt_check_touched(_metadata, d, m, n, value);
+}
+
+/* Restore @s into @d from any state, and leave @d in RUNNING. */
+static inline void vt_restore(struct __test_metadata *_metadata,
+			      const struct vfc_dev *d,
+			      const struct vfc_stream *s)
+{
+	ASSERT_EQ(0, vfc_reset(d));
+	ASSERT_EQ(0, vfc_load(d, &vt_bulk, s));
+	SET(VFC_RUNNING);
+}
+
+/* Feed @s to @d: it must be refused somewhere, and RESET must help. */
+static inline void vt_refused(struct __test_metadata *_metadata,
+			      const struct vfc_dev *d,
+			      const struct vfc_stream *s)
+{
+	ASSERT_EQ(0, vfc_reset(d));
+	vfc_load(d, &vt_bulk, s);
+	ASSERT_EQ(-EINVAL, vfc_set(d, VFC_RUNNING));
+	ASSERT_EQ(VFC_RESUMING, vfc_get(d));
+	ASSERT_EQ(0, vfc_reset(d));
+	ASSERT_EQ(VFC_RUNNING, vfc_get(d));
+}
+
+/* From RUNNING: a whole migration of @d into itself by way of RESET. */
+static inline void vt_migrates(struct __test_metadata *_metadata,
+			       const struct vfc_dev *d)
+{
+	struct vfc_stream s = {};
+
+	ASSERT_EQ(VFC_RUNNING, vfc_get(d));
+	SET(VFC_PRECOPY);
+	ASSERT_EQ(0, vfc_drain(d, &vt_bulk, &s));
+	SET(VFC_SAVING);
+	ASSERT_EQ(0, vfc_drain(d, &vt_bulk, &s));
+	SET(VFC_STOP);
+	vt_restore(_metadata, d, &s);
+	vfc_stream_free(&s);
+}
+
+#endif /* VMIG_TEST_H */
