@@ -33,8 +33,10 @@ MIB = 1 << 20
 
 # Every time limit is for a guest on an emulated processor. Seconds.
 BOOT_LIMIT = 180
-COMMAND_LIMIT = 240
+COMMAND_LIMIT = 90
 MIGRATE_LIMIT = 300
+# A serial port of QEMU under nested virtualization may forget an interrupt
+KICK = 8
 
 # Lines of a kernel log that nobody may overlook, here and in the guest
 SPLATS = re.compile(
@@ -152,6 +154,7 @@ class Agent:
     def __init__(self, path, alive):
         self.lines = LineSocket(connect(path, 30, alive))
         self.serial = 0
+        self.kicks = 0
 
     def wait_ready(self, limit):
         end = time.monotonic() + limit
@@ -168,15 +171,21 @@ class Agent:
         self.lines.send("%s %s\n" % (name, command))
         output = []
         end = time.monotonic() + limit
-        while True:
-            line = self.lines.line(max(end - time.monotonic(), 0))
+        while time.monotonic() < end:
+            line = self.lines.line(min(KICK, max(end - time.monotonic(), 0)))
             if line is None:
-                raise Failure("guest: '%s': no answer in %d s" % (command,
-                                                                  limit))
+                # an empty line is no command, but it is an interrupt
+                self.lines.send("\n")
+                self.kicks += 1
+                continue
             if line.startswith("| "):
                 output.append(line[2:])
             elif line.startswith("< %s " % name):
+                if self.kicks:
+                    say("the guest's serial port needed %d kicks for '%s'" % (self.kicks, command))
+                    self.kicks = 0
                 return int(line.split()[2]), "\n".join(output)
+        raise Failure("guest: '%s': no answer in %d s" % (command, limit))
 
     def close(self):
         self.lines.close()
@@ -299,7 +308,7 @@ class Vm:
                  "%s: console: %s" % (self.name, self.console()[-1500:])]
         if not self.alive():
             return found
-        for question in ("info status", "info registers", "info irq", "info pic"):
+        for question in ("info status", "info registers", "info lapic"):
             with contextlib.suppress(Failure, OSError):
                 found.append(self.qmp.execute("human-monitor-command",
                                               command_line=question))
@@ -478,12 +487,17 @@ class Scene:
 
 # --- Migration ---
 
-def set_capabilities(vm, phases=False):
+def set_capabilities(vm, phases=False, return_path=True):
     vm.qmp.execute("migrate-set-capabilities", capabilities=[
         {"capability": "events", "state": True},
-        {"capability": "return-path", "state": True},
+        {"capability": "return-path", "state": return_path},
         {"capability": "pause-before-switchover", "state": phases},
     ])
+
+
+# What a source may say when its connection is cut by either side
+CUT = r"Unable to write to socket|failed to save SaveStateEntry|" \
+      r"Failed to save buffer|Unable to shut"
 
 
 class DeviceTrace:
@@ -563,8 +577,11 @@ class Figures:
         return text
 
 
-def start_migration(src, uri, bandwidth=512 * MIB, downtime=1000, phases=False):
-    set_capabilities(src, phases)
+def start_migration(src, uri, bandwidth=512 * MIB, downtime=1000, phases=False,
+                    return_path=True):
+    """Begin, and return. With return_path the source hears that a load failed;
+    but QEMU 7.2 may call a cancelled migration 'failed' then."""
+    set_capabilities(src, phases, return_path)
     src.qmp.execute("migrate-set-parameters", max_bandwidth=bandwidth,
                     downtime_limit=downtime)
     src.qmp.execute("migrate", uri=uri)
@@ -707,12 +724,29 @@ class Workload:
     def wait_progress(self, limit=120):
         """Wait until every part has done at least one round from now on."""
         before = self.rounds()
-
-        def moved():
+        now = before
+        end = time.monotonic() + limit
+        while not all(now[name] > before[name] for name in now):
+            if time.monotonic() > end:
+                raise Failure("no progress in the guest in %d s: %s, then %s\n%s"
+                              % (limit, before, now, self.state()))
+            time.sleep(0.5)
             now = self.rounds()
-            return all(now[name] > before[name] for name in now) and now
-        return wait_until("progress of %s in the guest" % ", ".join(before),
-                          limit, moved, 0.5)
+        return now
+
+    def state(self):
+        """All that may tell why something does not go on."""
+        found = []
+        for command in ("ps", "tail -n 3 /run/*.out", "accelwork counters",
+                        "accelwork regs", "cat /proc/interrupts",
+                        "cat /proc/[0-9]*/stack 2>/dev/null | sort | uniq -c",
+                        "dmesg | tail -n 15"):
+            try:
+                found.append("%s: %s" % (command, self.vm.run(command, 30)[1]))
+            except Failure as failure:
+                found.append(str(failure))
+                break
+        return "\n".join(found)
 
     def moved_to(self, vm):
         self.vm = vm

@@ -228,7 +228,12 @@ TEST_F_TIMEOUT(life, V1_DISC_10_memory_mapping_pins_the_device, 60)
 	close(req);
 }
 
-/* References to the modules that serve the device, -1 if there is no such. */
+#define NO_MODULE	(-1000)
+
+/*
+ * References to a module (NULL: the one that drives @uuid), NO_MODULE if there
+ * is no such. A count that was given back too often stays at -1.
+ */
 static int module_refs(const char *uuid, const char *module)
 {
 	char path[VFC_PATH], buf[32];
@@ -238,7 +243,8 @@ static int module_refs(const char *uuid, const char *module)
 	else
 		snprintf(path, sizeof(path),
 			 "/sys/bus/mdev/devices/%s/driver/module/refcnt", uuid);
-	return vfc_file_read(path, buf, sizeof(buf)) < 0 ? -1 : atoi(buf);
+	return vfc_file_read(path, buf, sizeof(buf)) < 0 ? NO_MODULE :
+		atoi(buf);
 }
 
 /* What opening and mapping takes, closing and unmapping gives back. */
@@ -254,6 +260,13 @@ TEST_F(life, LIFE_01_module_references)
 	before[0] = module_refs(uuid, NULL);
 	before[1] = module_refs(uuid, "vmig");
 	ASSERT_LE(0, before[0]);
+	/*
+	 * The driver that is loaded on top of the engine holds it: below 1
+	 * somebody gave back what was not his, maybe long ago, and a comparison
+	 * of before and after would no longer show it.
+	 */
+	if (before[1] != NO_MODULE)
+		ASSERT_LE(1, before[1]);
 	for (round = 0; round < 3; round++) {
 		ASSERT_EQ(0, vfc_open(d, uuid));
 		mapped = module_refs(uuid, NULL);

@@ -29,7 +29,8 @@ def cancel_when(scene, src, name, mdev, reached):
         ram = vmlib.migration_info(src).get("ram", {}).get("transferred", 0)
         return ram, sum(scene.trace.sent(src.mdev, since).values())
 
-    vmlib.start_migration(src, dst.uri, bandwidth=64 * MIB, downtime=1)
+    vmlib.start_migration(src, dst.uri, bandwidth=64 * MIB, downtime=1,
+                           return_path=False)
     vmlib.wait_until("pre-copy of " + name, 120, lambda: reached(*so_far()), 0.01)
     say("cancelled at: RAM %d bytes, device %d bytes" % so_far())
     src.qmp.execute("migrate_cancel")
@@ -42,6 +43,7 @@ def cancel_when(scene, src, name, mdev, reached):
 def test(tap, scene):
     one, two, _ = vmlib.twins()
     src = scene.vm("source", scene.mdev(one, "mimic-accel_8")).boot()
+    src.expected = vmlib.CUT
     load = vmlib.Workload(src, seed=3).start()
     target = scene.mdev(two, "mimic-accel_8")
     points = (

@@ -44,6 +44,7 @@ def refused(tap, scene, load, mdev, what):
 def test(tap, scene):
     one, two, other = vmlib.twins()
     src = scene.vm("source", scene.mdev(one, "mimic-accel_8")).boot()
+    src.expected = vmlib.CUT
     load = vmlib.Workload(src, seed=5).start()
     refused(tap, scene, load, scene.mdev(two, "mimic-accel_4"), "another type")
     refused(tap, scene, load, scene.mdev(other, "mimic-accel_8"),

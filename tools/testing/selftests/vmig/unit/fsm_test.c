@@ -290,7 +290,7 @@ TEST(V2_FSM_illegal_values)
 /* A wrong set of flags may not hang the kernel. */
 TEST(V2_FSM_any_flags_come_to_an_end)
 {
-	unsigned int flags, from, to, at, next, n;
+	unsigned int flags, from, to, at, next = E, n;
 
 	alarm(10);
 	for (flags = 0; flags < 8; flags++) {

@@ -572,6 +572,15 @@ static void compare(struct __test_metadata *_metadata, struct unit_dice *d,
 
 static u32 seed, round_now;
 
+/* Not only a few, however slow the machine is. */
+static bool another(time_t *end, unsigned int seconds)
+{
+	const char *s = getenv("UNIT_SECONDS");
+
+	return round_now % 1024 ||
+	       unit_more(end, s ? strtoul(s, NULL, 0) : seconds);
+}
+
 /* For those who die in a sanitizer or an assertion. */
 static void say_where(int sig)
 {
@@ -589,7 +598,13 @@ static void say_where_at_death(void)
 }
 #endif
 
-static void start(struct __test_metadata *_metadata)
+/* The harness' limit is for endless loops; $UNIT_SECONDS may be many. */
+#define FUZZ(name)	TEST_F_TIMEOUT(fuzz, name, 24 * 60 * 60)
+
+FIXTURE(fuzz) {
+};
+
+FIXTURE_SETUP(fuzz)
 {
 	seed = unit_seed();
 	TH_LOG("UNIT_SEED=%u", seed);
@@ -599,26 +614,28 @@ static void start(struct __test_metadata *_metadata)
 #endif
 }
 
-TEST(V1_RES_04_V1_PRE_09_STR_06_valid_streams)
+FIXTURE_TEARDOWN(fuzz)
+{
+	TH_LOG("%u streams", round_now);
+}
+
+FUZZ(V1_RES_04_V1_PRE_09_STR_06_valid_streams)
 {
 	struct tally tally = { };
 	struct list l = { };
 	struct unit_dice d;
 	time_t end = 0;
 
-	start(_metadata);
-	for (; round_now % 64 || unit_more(&end, 2); round_now++) {
+	for (; another(&end, 2); round_now++) {
 		d = unit_dice(seed, round_now);
 		add_sessions(&d, &l);
 		compare(_metadata, &d, &l, &tally);
 		list_free(&l);
 	}
-	TH_LOG("%u streams", round_now);
-	/* All of them. */
 	ASSERT_EQ(round_now, tally.whole);
 }
 
-TEST(STR_08_damaged_fields_with_right_checksums)
+FUZZ(STR_08_damaged_fields_with_right_checksums)
 {
 	struct tally tally = { };
 	struct list l = { };
@@ -626,8 +643,7 @@ TEST(STR_08_damaged_fields_with_right_checksums)
 	unsigned int n;
 	time_t end = 0;
 
-	start(_metadata);
-	for (; round_now % 64 || unit_more(&end, 4); round_now++) {
+	for (; another(&end, 4); round_now++) {
 		d = unit_dice(seed, round_now);
 		add_sessions(&d, &l);
 		for (n = 1 + unit_below(&d, 3); n; n--)
@@ -635,8 +651,8 @@ TEST(STR_08_damaged_fields_with_right_checksums)
 		compare(_metadata, &d, &l, &tally);
 		list_free(&l);
 	}
-	TH_LOG("%u streams: %u whole, %u cut, %u refused, %u unsupported, %u unknown",
-	       round_now, tally.whole, tally.cut, tally.refused,
+	TH_LOG("%u whole, %u cut, %u refused, %u unsupported, %u unknown",
+	       tally.whole, tally.cut, tally.refused,
 	       tally.unsupported, tally.unknown);
 	/* The damage is neither always fatal nor never. */
 	ASSERT_LT(0, tally.whole);
@@ -646,7 +662,7 @@ TEST(STR_08_damaged_fields_with_right_checksums)
 	ASSERT_LT(0, tally.unknown);
 }
 
-TEST(STR_01_STR_08_damaged_bytes)
+FUZZ(STR_01_STR_08_damaged_bytes)
 {
 	struct vmig_parser *p = malloc(sizeof(*p));
 	struct bytes b = { };
@@ -658,8 +674,7 @@ TEST(STR_01_STR_08_damaged_bytes)
 	size_t at;
 	int ret;
 
-	start(_metadata);
-	for (; round_now % 64 || unit_more(&end, 2); round_now++) {
+	for (; another(&end, 2); round_now++) {
 		d = unit_dice(seed, round_now);
 		add_sessions(&d, &l);
 		list_bytes(&l, &b);
@@ -676,11 +691,10 @@ TEST(STR_01_STR_08_damaged_bytes)
 		tape_free(&tape);
 		list_free(&l);
 	}
-	TH_LOG("%u streams", round_now);
 	free(p);
 }
 
-TEST(STR_08_noise_behind_a_header)
+FUZZ(STR_08_noise_behind_a_header)
 {
 	struct vmig_parser *p = malloc(sizeof(*p));
 	struct bytes b = { };
@@ -692,8 +706,7 @@ TEST(STR_08_noise_behind_a_header)
 	u64 seq;
 	int ret;
 
-	start(_metadata);
-	for (; round_now % 64 || unit_more(&end, 1); round_now++) {
+	for (; another(&end, 1); round_now++) {
 		d = unit_dice(seed, round_now);
 		add_session(&d, &l, &seq);
 		list_bytes(&l, &b);
@@ -709,11 +722,10 @@ TEST(STR_08_noise_behind_a_header)
 		tape_free(&tape);
 		list_free(&l);
 	}
-	TH_LOG("%u streams", round_now);
 	free(p);
 }
 
-TEST(V1_RES_12_random_errors_of_the_sink)
+FUZZ(V1_RES_12_random_errors_of_the_sink)
 {
 	struct vmig_parser *p = malloc(sizeof(*p));
 	struct bytes b = { };
@@ -723,8 +735,7 @@ TEST(V1_RES_12_random_errors_of_the_sink)
 	time_t end = 0;
 	int ret;
 
-	start(_metadata);
-	for (; round_now % 64 || unit_more(&end, 1); round_now++) {
+	for (; another(&end, 1); round_now++) {
 		d = unit_dice(seed, round_now);
 		add_sessions(&d, &l);
 		list_bytes(&l, &b);
@@ -742,7 +753,6 @@ TEST(V1_RES_12_random_errors_of_the_sink)
 		tape_free(&tape);
 		list_free(&l);
 	}
-	TH_LOG("%u streams", round_now);
 	free(p);
 }
 

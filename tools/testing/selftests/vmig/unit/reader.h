@@ -93,7 +93,7 @@ static inline void reader_pieces(struct reader *r, const struct bytes *b, size_t
 }
 
 static inline enum outcome outcome_of(struct __test_metadata *_metadata,
-			       const struct bytes *b)
+				      const struct bytes *b)
 {
 	enum outcome outcome;
 	struct reader r;
@@ -106,8 +106,8 @@ static inline enum outcome outcome_of(struct __test_metadata *_metadata,
 }
 
 /* The stream is taken, and says what it should. */
-static inline void taken(struct __test_metadata *_metadata, const struct stream *s,
-		  size_t piece)
+static inline void taken(struct __test_metadata *_metadata,
+			 const struct stream *s, size_t piece)
 {
 	struct reader r;
 
@@ -120,8 +120,8 @@ static inline void taken(struct __test_metadata *_metadata, const struct stream 
 }
 
 /* The stream is refused with this, at this byte; 0: anywhere. */
-static inline void refused(struct __test_metadata *_metadata, const struct stream *s,
-		    int ret, size_t at)
+static inline void refused(struct __test_metadata *_metadata,
+			   const struct stream *s, int ret, size_t at)
 {
 	struct reader r;
 	size_t i;

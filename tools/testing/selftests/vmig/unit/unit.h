@@ -71,15 +71,14 @@ static inline u64 unit_u64(struct unit_dice *d)
 	       nrand48(d->x);
 }
 
-/* Is there time for another round? $UNIT_SECONDS, by default @seconds. */
+/* Is there time for another round? @end is 0 before the first one. */
 static inline int unit_more(time_t *end, unsigned int seconds)
 {
-	const char *s = getenv("UNIT_SECONDS");
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	if (!*end)
-		*end = now.tv_sec + (s ? strtoul(s, NULL, 0) : seconds);
+		*end = now.tv_sec + seconds;
 	return now.tv_sec < *end;
 }
 

@@ -3,7 +3,8 @@
 #ifndef _UNIT_LINUX_EXPORT_H
 #define _UNIT_LINUX_EXPORT_H
 
-#define EXPORT_SYMBOL(...)	_Static_assert(1, "")
-#define EXPORT_SYMBOL_GPL(...)	_Static_assert(1, "")
+#define UNIT_EXPORTED(sym)	_Static_assert(1, "")
+#define EXPORT_SYMBOL		UNIT_EXPORTED
+#define EXPORT_SYMBOL_GPL	UNIT_EXPORTED
 
 #endif /* _UNIT_LINUX_EXPORT_H */
