@@ -21,13 +21,35 @@
 #include "trace.h"
 #include "vmig_int.h"
 
+static void vmig_resume_put_page(struct vmig_resume *r, struct page *page)
+{
+	if (!page)
+		return;
+	list_add(&page->lru, &r->pages);
+	r->nr_pages++;
+}
+
+/*
+ * The page of a short last chunk goes back to the reserve: the reserve counts
+ * such chunks once for a memory, however often one feed begins a session.
+ */
+static void vmig_resume_empty_mem(struct vmig_resume *r, struct vmig_mem *mem)
+{
+	struct page *page = NULL;
+
+	if (mem->size & (VMIG_CHUNK_SIZE - 1))
+		vmig_mem_place(mem, mem->nr_chunks - 1, NULL, &page);
+	vmig_resume_put_page(r, page);
+	vmig_mem_empty(mem);
+}
+
 static void vmig_resume_empty(struct vmig_resume *r)
 {
 	const struct vmig_config *cfg = r->vmig->cfg;
 	unsigned int i;
 
 	for (i = 0; i < cfg->nr_mems; i++)
-		vmig_mem_empty(cfg->mems[i]);
+		vmig_resume_empty_mem(r, cfg->mems[i]);
 	vmig_manifest_clear(r->vmig, &r->manifest);
 	bitmap_zero(r->got, VMIG_MAX_BLOBS);
 	r->nr_blobs = 0;
@@ -70,14 +92,6 @@ static struct page *vmig_resume_get_page(struct vmig_resume *r)
 		r->nr_pages--;
 	}
 	return page;
-}
-
-static void vmig_resume_put_page(struct vmig_resume *r, struct page *page)
-{
-	if (!page)
-		return;
-	list_add(&page->lru, &r->pages);
-	r->nr_pages++;
 }
 
 static int vmig_resume_place(struct vmig_resume *r, struct vmig_mem *mem,
