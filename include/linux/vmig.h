@@ -162,6 +162,7 @@ struct vmig_ops {
  * @frozen: nothing may change the memory
  * @hidden: reads as zeros, because @pages is being filled by a resume
  * @blocked: mappings do not answer, because the BAR is not decoded
+ * @zero_mapped: the zero page stands for a hole somewhere, since @frozen
  * @inode: carries the address space in which all mappings of the memory are
  *
  * Everything here is private to the engine. The lock is a leaf: no other lock
@@ -182,6 +183,7 @@ struct vmig_mem {
 	bool frozen;
 	bool hidden;
 	bool blocked;
+	bool zero_mapped;
 	struct inode *inode;
 };
 

@@ -153,6 +153,14 @@ static void sleep_us(uint64_t us)
 	nanosleep(&ts, NULL);
 }
 
+static void sleep_until(uint64_t due)
+{
+	uint64_t now = now_us();
+
+	if (due > now)
+		sleep_us(due - now);
+}
+
 /* --- Random numbers (splitmix64) and checksums --- */
 
 static uint64_t rng;
@@ -615,7 +623,7 @@ static void check_verify(const uint64_t *p, uint64_t seed, uint64_t page, uint64
  */
 static int check_loop(uint64_t *base, uint64_t pages, const struct options *o)
 {
-	uint64_t gen, page, done = 0, start = now_us(), due;
+	uint64_t gen, page, done = 0, start = now_us();
 
 	for (page = 0; page < pages; page++)
 		check_write(base + page * CHECK_WORDS, o->seed, page, 1);
@@ -626,11 +634,8 @@ static int check_loop(uint64_t *base, uint64_t pages, const struct options *o)
 			check_verify(p, o->seed, page, gen - 1);
 			check_write(p, o->seed, page, gen);
 			done++;
-			if (o->rate && done % 16 == 0) {
-				due = start + done * 1000000 / o->rate;
-				if (due > now_us())
-					sleep_us(due - now_us());
-			}
+			if (o->rate && done % 16 == 0)
+				sleep_until(start + done * 1000000 / o->rate);
 		}
 		write_status(o, gen - 1, done * PAGE);
 	}

@@ -25,15 +25,20 @@
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/vfio.h>
-#include <asm/unaligned.h>
 
 #include "mimic.h"
 
 #define CREATE_TRACE_POINTS
 #include "trace.h"
 
-/* For how long a range that is being unmapped is not pinned, milliseconds. */
+/*
+ * For how long a range that is being unmapped is not pinned, in milliseconds,
+ * when VFIO asks for the first time; it doubles each time that VFIO asks again,
+ * because it found a new pin when it came to look. The limit makes that ten
+ * seconds, within which VFIO surely gets the lock that it needs for its look.
+ */
 #define MIMIC_PIN_PAUSE		10
+#define MIMIC_PIN_MAX_SHIFT	10u
 
 /**
  * mimic_dma_init() - prepare a device for access to guest memory
@@ -44,11 +49,13 @@
 void mimic_dma_init(struct mimic_vdev *v)
 {
 	struct mimic_pins *pins = &v->pins;
+	int i;
 
 	spin_lock_init(&pins->lock);
 	INIT_LIST_HEAD(&pins->held);
 	init_waitqueue_head(&pins->wait);
-	pins->until = jiffies;
+	for (i = 0; i < MIMIC_NR_PAUSES; i++)
+		pins->pauses[i].until = jiffies;
 }
 
 static bool mimic_pin_in(const struct mimic_pin *pin, u64 first, u64 last)
@@ -56,13 +63,18 @@ static bool mimic_pin_in(const struct mimic_pin *pin, u64 first, u64 last)
 	return pin->iova <= last && pin->iova + pin->len - 1 >= first;
 }
 
-/* Is the range being taken back? */
+/* Is its page being taken back? */
 static bool mimic_pin_must_wait(struct mimic_pins *pins,
 				const struct mimic_pin *pin)
 {
+	const struct mimic_pause *p;
+
 	lockdep_assert_held(&pins->lock);
-	return time_before(jiffies, pins->until) &&
-	       mimic_pin_in(pin, pins->first, pins->last);
+	for (p = pins->pauses; p < pins->pauses + MIMIC_NR_PAUSES; p++)
+		if (time_before(jiffies, p->until) &&
+		    mimic_pin_in(pin, p->first, p->last))
+			return true;
+	return false;
 }
 
 static void mimic_pin_enter(struct mimic_pins *pins, struct mimic_pin *pin)
@@ -85,12 +97,62 @@ static void mimic_pin_leave(struct mimic_pins *pins, struct mimic_pin *pin)
 	wake_up_all(&pins->wait);
 }
 
+/*
+ * A place to note the range: where it was noted before, if VFIO asks again, or
+ * one that is free. NULL if there is none just now.
+ */
+static struct mimic_pause *mimic_find_pause(struct mimic_pins *pins, u64 first,
+					    u64 last)
+{
+	struct mimic_pause *p, *found = NULL;
+
+	lockdep_assert_held(&pins->lock);
+	for (p = pins->pauses; p < pins->pauses + MIMIC_NR_PAUSES; p++) {
+		if (p->first == first && p->last == last)
+			return p;
+		if (!time_before(jiffies, p->until))
+			found = p;
+	}
+	return found;
+}
+
+/* Longer each time that VFIO had to ask again within a second. */
+static void mimic_pause_begin(struct mimic_pause *p, u64 first, u64 last)
+{
+	bool again = p->first == first && p->last == last &&
+		     time_before(jiffies, p->until + HZ);
+
+	p->asked = again ? min(p->asked + 1, MIMIC_PIN_MAX_SHIFT) : 0;
+	p->first = first;
+	p->last = last;
+	p->until = jiffies + msecs_to_jiffies(MIMIC_PIN_PAUSE << p->asked) + 1;
+}
+
+/* Keep new pins out of the range. Sleeps while others keep all places busy. */
 static void mimic_pins_pause(struct mimic_pins *pins, u64 first, u64 last)
 {
+	struct mimic_pause *p;
+
 	spin_lock(&pins->lock);
-	pins->first = first;
-	pins->last = last;
-	pins->until = jiffies + msecs_to_jiffies(MIMIC_PIN_PAUSE) + 1;
+	while (!(p = mimic_find_pause(pins, first, last))) {
+		spin_unlock(&pins->lock);
+		schedule_timeout_uninterruptible(1);
+		spin_lock(&pins->lock);
+	}
+	mimic_pause_begin(p, first, last);
+	spin_unlock(&pins->lock);
+}
+
+/* The range has no pin now: let the time begin to run from here. */
+static void mimic_pins_extend(struct mimic_pins *pins, u64 first, u64 last)
+{
+	struct mimic_pause *p;
+
+	spin_lock(&pins->lock);
+	p = mimic_find_pause(pins, first, last);
+	if (p && p->first == first && p->last == last)
+		p->until = jiffies +
+			   msecs_to_jiffies(MIMIC_PIN_PAUSE << p->asked) + 1;
 	spin_unlock(&pins->lock);
 }
 
@@ -112,8 +174,8 @@ static bool mimic_pins_are_gone(struct mimic_pins *pins, u64 first, u64 last)
  * @iova: guest address of the memory
  * @length: bytes, not 0
  *
- * No piece of the range is pinned when this returns, and none will be for the
- * next MIMIC_PIN_PAUSE milliseconds.
+ * No piece of the range is pinned when this returns, and none will be for a
+ * while after it, see MIMIC_PIN_PAUSE.
  *
  * Context: process, may sleep; vfio_device_ops.dma_unmap(). The caller holds no
  * lock that a pin needs.
@@ -125,7 +187,7 @@ void mimic_dma_forget(struct mimic_vdev *v, u64 iova, u64 length)
 
 	mimic_pins_pause(pins, iova, last);
 	wait_event(pins->wait, mimic_pins_are_gone(pins, iova, last));
-	mimic_pins_pause(pins, iova, last);
+	mimic_pins_extend(pins, iova, last);
 }
 
 /**
@@ -225,15 +287,18 @@ void mimic_dma_copy(struct mimic_pin *pin, size_t off, const void *buf,
 		    size_t len)
 {
 	void *to;
+	u32 word;
 
 	if (WARN_ON_ONCE(off > pin->len || len > pin->len - off))
 		return;
 	to = kmap_local_page(pin->page) + offset_in_page(pin->iova) + off;
 	/* A driver that polls a word may not see half of it. */
-	if (len == sizeof(u32) && IS_ALIGNED((unsigned long)to, sizeof(u32)))
-		WRITE_ONCE(*(u32 *)to, get_unaligned((const u32 *)buf));
-	else
+	if (len == sizeof(word) && IS_ALIGNED((unsigned long)to, sizeof(word))) {
+		memcpy(&word, buf, sizeof(word));
+		WRITE_ONCE(*(u32 *)to, word);
+	} else {
 		memcpy(to, buf, len);
+	}
 	kunmap_local(to);
 }
 

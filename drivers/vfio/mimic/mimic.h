@@ -218,21 +218,33 @@ struct mimic_config {
 	u8 msix_table[MIMIC_MSIX_BAR_SIZE];
 };
 
+#define MIMIC_NR_PAUSES		8
+
+/**
+ * struct mimic_pause - guest memory that is being unmapped
+ * @first: begin of the range
+ * @last: its last byte
+ * @until: jiffies until which it is not pinned
+ * @asked: how often VFIO has asked for it again
+ */
+struct mimic_pause {
+	u64 first;
+	u64 last;
+	unsigned long until;
+	unsigned int asked;
+};
+
 /**
  * struct mimic_pins - guest memory that is pinned just now
  * @lock: protects all members but @wait
  * @held: pins that are held or being made
- * @first: begin of the range that was unmapped last
- * @last: its last byte
- * @until: jiffies until which it is not pinned again
+ * @pauses: ranges that were unmapped last
  * @wait: woken when a pin is gone
  */
 struct mimic_pins {
 	spinlock_t lock; /* protects all but wait */
 	struct list_head held;
-	u64 first;
-	u64 last;
-	unsigned long until;
+	struct mimic_pause pauses[MIMIC_NR_PAUSES];
 	wait_queue_head_t wait;
 };
 

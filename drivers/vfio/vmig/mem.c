@@ -237,14 +237,17 @@ void vmig_mem_freeze(struct vmig_mem *mem)
  * vmig_mem_thaw() - allow changes again
  * @mem: memory
  *
- * Holes that were read while frozen are mapped to the zero page; a store finds
- * out by itself.
+ * Holes that were read while frozen are mapped to the zero page, which must not
+ * stay behind when such a chunk gets a page.
  *
  * Context: process. Takes vmig_mem.lock.
  */
 void vmig_mem_thaw(struct vmig_mem *mem)
 {
 	mutex_lock(&mem->lock);
+	if (mem->zero_mapped)
+		vmig_mem_zap(mem, 0, mem->nr_chunks);
+	mem->zero_mapped = false;
 	mem->frozen = false;
 	mutex_unlock(&mem->lock);
 }
@@ -357,6 +360,7 @@ void vmig_mem_reveal(struct vmig_mem *mem)
 	mem->hidden = false;
 	/* Until now everything was mapped to the zero page. */
 	vmig_mem_zap(mem, 0, mem->nr_chunks);
+	mem->zero_mapped = false;
 	mutex_unlock(&mem->lock);
 }
 
@@ -553,31 +557,52 @@ static struct page *vmig_mem_own(struct vmig_mem *mem, unsigned long index,
 	return mem->pages[index];
 }
 
+/*
+ * Without the lock this is a guess. Who is wrong with it looks again: a page that
+ * was missing when it was looked at may only be reported as lack of memory if
+ * there is none.
+ */
+static bool vmig_mem_wants_page(struct vmig_mem *mem, unsigned long index)
+{
+	return !READ_ONCE(mem->pages[index]) && !READ_ONCE(mem->frozen);
+}
+
+/* -EAGAIN if the chunk needs a page, and there is no @fresh one. */
+static int vmig_mem_store(struct vmig_mem *mem, unsigned long index, size_t in,
+			  const void *buf, size_t n, struct page **fresh)
+{
+	struct page *page;
+
+	lockdep_assert_held(&mem->lock);
+	if (mem->frozen)
+		return -EIO;
+	page = vmig_mem_own(mem, index, fresh);
+	if (!page)
+		return -EAGAIN;
+	memcpy_to_page(page, in, buf, n);
+	vmig_mem_mark(mem, index);
+	return 0;
+}
+
 static int vmig_mem_write_chunk(struct vmig_mem *mem, unsigned long index,
 				size_t in, const void *buf, size_t n)
 {
-	struct page *page, *fresh = NULL;
-	int ret = 0;
+	struct page *fresh = NULL;
+	int ret;
 
-	/* Only a hint: who frees pages under us makes us fail below. */
-	if (!READ_ONCE(mem->pages[index]) && !READ_ONCE(mem->frozen))
-		fresh = vmig_mem_new_page();
-	mutex_lock(&mem->lock);
-	if (mem->frozen) {
-		ret = -EIO;
-		goto out;
-	}
-	page = vmig_mem_own(mem, index, &fresh);
-	if (!page) {
-		ret = -ENOMEM;
-		goto out;
-	}
-	memcpy_to_page(page, in, buf, n);
-	vmig_mem_mark(mem, index);
-out:
-	mutex_unlock(&mem->lock);
-	if (fresh)
-		__free_page(fresh);
+	do {
+		if (vmig_mem_wants_page(mem, index)) {
+			fresh = vmig_mem_new_page();
+			if (!fresh)
+				return -ENOMEM;
+		}
+		mutex_lock(&mem->lock);
+		ret = vmig_mem_store(mem, index, in, buf, n, &fresh);
+		mutex_unlock(&mem->lock);
+		if (fresh)
+			__free_page(fresh);
+		fresh = NULL;
+	} while (ret == -EAGAIN);
 	return ret;
 }
 
@@ -629,6 +654,7 @@ static vm_fault_t vmig_mem_map_frozen(struct vmig_mem *mem, struct vm_fault *vmf
 	if (write)
 		return VM_FAULT_SIGBUS;
 	pfn = page ? page_to_pfn(page) : my_zero_pfn(vmf->address);
+	mem->zero_mapped |= !page;
 	return vmf_insert_pfn_prot(vmf->vma, vmf->address, pfn,
 				   vmig_mem_prot(vmf->vma, false));
 }
@@ -647,7 +673,7 @@ static vm_fault_t vmig_mem_map(struct vmig_mem *mem, struct vm_fault *vmf,
 		return vmig_mem_map_frozen(mem, vmf, index, write);
 	page = vmig_mem_own(mem, index, fresh);
 	if (!page)
-		return VM_FAULT_OOM;
+		return VM_FAULT_NOPAGE;
 	if (write)
 		vmig_mem_mark(mem, index);
 	writable = !mem->tracking || test_bit(index, mem->dirty);
@@ -665,8 +691,11 @@ static vm_fault_t vmig_mem_fault(struct vm_fault *vmf)
 
 	if (index >= mem->nr_chunks)
 		return VM_FAULT_SIGBUS;
-	if (!READ_ONCE(mem->pages[index]) && !READ_ONCE(mem->frozen))
+	if (vmig_mem_wants_page(mem, index)) {
 		fresh = vmig_mem_new_page();
+		if (!fresh)
+			return VM_FAULT_OOM;
+	}
 	mutex_lock(&mem->lock);
 	ret = vmig_mem_map(mem, vmf, index, write, &fresh);
 	mutex_unlock(&mem->lock);
@@ -686,15 +715,14 @@ static vm_fault_t vmig_mem_mkwrite(struct vm_fault *vmf)
 	struct vmig_mem *mem = vmf->vma->vm_private_data;
 	unsigned long index = vmf->pgoff;
 	vm_fault_t ret = VM_FAULT_SIGBUS;
+	struct page *none = NULL;
 
 	mutex_lock(&mem->lock);
 	if (mem->frozen || mem->blocked || index >= mem->nr_chunks)
 		goto out;
 	vmig_mem_zap(mem, index, 1);
-	/* Without a page it was the zero page: fault again and get one. */
-	ret = VM_FAULT_NOPAGE;
-	if (mem->pages[index])
-		ret = vmig_mem_map(mem, vmf, index, true, NULL);
+	/* If its page has gone meanwhile: fault again and get one. */
+	ret = vmig_mem_map(mem, vmf, index, true, &none);
 out:
 	mutex_unlock(&mem->lock);
 	return ret;

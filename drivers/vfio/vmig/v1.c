@@ -10,6 +10,7 @@
  */
 #include <linux/mm.h>
 #include <linux/nospec.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/vfio.h>
@@ -33,6 +34,9 @@ static_assert(sizeof(struct vfio_device_migration_info) == 32);
 
 /* The data section begins on a page of its own, so that it can be mapped. */
 #define VMIG_V1_DATA		PAGE_SIZE
+
+/* Most bytes that are copied from user memory in one go. */
+#define VMIG_V1_BOUNCE		SZ_32K
 
 static u32 vmig_v1_state(enum vmig_state state)
 {
@@ -326,26 +330,51 @@ static ssize_t vmig_v1_read_data(struct vmig_device *vmig, char __user *buf,
 	return n < 0 ? n : n - left;
 }
 
-static ssize_t vmig_v1_write_data(struct vmig_device *vmig,
-				  const char __user *buf, size_t count, u64 off)
+/* Put bytes into the section, if there is still a session that takes them. */
+static int vmig_v1_store(struct vmig_device *vmig, const void *buf, size_t count,
+			 u64 off)
 {
-	ssize_t ret = -EINVAL;
-	size_t left;
+	int ret = 0;
 
 	mutex_lock(&vmig->lock);
 	if (vmig->state == VMIG_STATE_ERROR)
 		ret = -EIO;
-	else if (vmig_v1_resume(vmig))
-		ret = count;
-	/* In advance: what is copied in part has to be wiped as well. */
-	if (ret > 0)
+	else if (!vmig_v1_resume(vmig))
+		ret = -EINVAL;
+	if (!ret) {
+		memcpy(vmig->section + off, buf, count);
 		vmig->section_used = max_t(size_t, vmig->section_used,
 					   off + count);
+	}
 	mutex_unlock(&vmig->lock);
-	if (ret < 0)
-		return ret;
-	left = copy_from_user(vmig->section + off, buf, count);
-	return left == count ? -EFAULT : count - left;
+	return ret;
+}
+
+/*
+ * By way of a bounce buffer: a copy from user memory may take for ever, and must
+ * not end up in what a later session has staged.
+ */
+static ssize_t vmig_v1_write_data(struct vmig_device *vmig,
+				  const char __user *buf, size_t count, u64 off)
+{
+	size_t done = 0, n;
+	void *bounce;
+	int ret = 0;
+
+	bounce = kmalloc(min_t(size_t, count, VMIG_V1_BOUNCE), GFP_KERNEL_ACCOUNT);
+	if (!bounce)
+		return -ENOMEM;
+	/* Nothing of it: asks whether there is a session that takes bytes. */
+	ret = vmig_v1_store(vmig, bounce, 0, off);
+	for (; done < count && !ret; done += ret ? 0 : n) {
+		n = min_t(size_t, count - done, VMIG_V1_BOUNCE);
+		if (copy_from_user(bounce, buf + done, n))
+			ret = -EFAULT;
+		else
+			ret = vmig_v1_store(vmig, bounce, n, off + done);
+	}
+	kfree(bounce);
+	return done ?: ret;
 }
 
 /*

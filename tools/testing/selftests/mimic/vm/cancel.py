@@ -16,7 +16,7 @@ from vmlib import MIB, say
 
 # The end of a destination whose source went away
 CANCELLED = r"load of migration failed|Input/output error|not receive|Unable to|" \
-            r"error while loading|Failed to load"
+            r"error while loading|Failed to load|vfio_mig_write"
 
 
 def cancel_when(scene, src, name, mdev, reached):

@@ -577,7 +577,7 @@ static bool another(time_t *end, unsigned int seconds)
 {
 	const char *s = getenv("UNIT_SECONDS");
 
-	return round_now % 1024 ||
+	return round_now < 1024 || round_now % 64 ||
 	       unit_more(end, s ? strtoul(s, NULL, 0) : seconds);
 }
 
