@@ -326,4 +326,44 @@ TEST_F(precopy, V1_PRE_09_two_sessions_by_reset)
 	concatenate(_metadata, &self->t, BY_RESET);
 }
 
+/*
+ * A hole that is looked at through a mapping while the device is stopped shows
+ * zeros then, and what is written later on, whichever way it is written.
+ */
+static void hole_seen(struct __test_metadata *_metadata, struct vt *t,
+		      bool saving)
+{
+	struct vfc_dev *d = &t->a;
+	__u64 value;
+	__u8 *p;
+
+	if (!t->m)
+		SKIP(return, VT_NO_MODEL);
+	ASSERT_EQ(0, t->m->touch(d, 0, 1));
+	ASSERT_EQ(0, t->m->map(d, 3, &p));
+	if (saving)
+		SET(VFC_PRECOPY);
+	SET(saving ? VFC_SAVING : VFC_STOP);
+	ASSERT_EQ(0, p[VFC_UNIT]);
+	ASSERT_EQ(0, p[2 * VFC_UNIT]);
+	SET(VFC_RUNNING);
+
+	ASSERT_EQ(0, t->m->touch(d, 1, 7));
+	ASSERT_EQ(0, vfc_unit_check(p + VFC_UNIT, &value));
+	ASSERT_EQ(7, value);
+	vfc_unit_fill(p + 2 * VFC_UNIT, 9);
+	ASSERT_EQ(0, t->m->read_back(d, 2, &value));
+	ASSERT_EQ(9, value);
+}
+
+TEST_F(precopy, DEV_06_hole_seen_while_stopped)
+{
+	hole_seen(_metadata, &self->t, false);
+}
+
+TEST_F(precopy, DEV_06_hole_seen_while_saving)
+{
+	hole_seen(_metadata, &self->t, true);
+}
+
 TEST_HARNESS_MAIN
