@@ -14,6 +14,9 @@ MACHINE ?= bookworm
 export MIMIC_MACHINE = $(MACHINE)
 export V
 
+# What was said to this make is not for those that the scripts call
+SCRIPT = env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL scripts
+
 all: modules
 
 modules: $(KDIR)
@@ -26,39 +29,39 @@ modules_install: modules
 # can be done. Test machines have their own.
 $(KDIR):
 ifeq ($(origin KDIR),file)
-	scripts/deps build
+	$(SCRIPT)/deps build
 endif
 	@test -e $(KDIR) || { echo "no kernel headers: $(KDIR)" >&2; exit 1; }
 
 load:
-	scripts/load $(PARAMS)
+	$(SCRIPT)/load $(PARAMS)
 
 unload:
-	scripts/unload
+	$(SCRIPT)/unload
 
 demo:
-	scripts/demo
+	$(SCRIPT)/demo
 
 check:
-	scripts/deps check
-	scripts/check $(TESTS)
+	$(SCRIPT)/deps check
+	$(SCRIPT)/check $(TESTS)
 
 style:
-	scripts/deps style lab
-	scripts/style
+	$(SCRIPT)/deps style lab
+	$(SCRIPT)/style
 
 lab:
-	scripts/lab build
+	$(SCRIPT)/lab build
 
 shell: lab
-	scripts/lab shell
+	$(SCRIPT)/lab shell
 
 clean:
 	$(if $(wildcard $(KDIR)),$(MAKE) -C $(KDIR) M=$(CURDIR) clean)
 
 # the test machines as well, and everything else below build/
 distclean: clean
-	scripts/lab clean
+	$(SCRIPT)/lab clean
 	rm -rf build
 
 help:

@@ -91,12 +91,12 @@ def create(scene, parent):
 
 def show_versions(first, second, other):
     head("Can the one migrate to the other? Ask migration_version")
-    host("cat %s/mdev_type/migration_version" % first.path)
-    host("cat %s/mdev_type/migration_version > %s/mdev_type/migration_version "
-         "&& echo compatible" % (first.path, second.path))
+    version = host("cat %s/mdev_type/migration_version" % first.path).strip()
+    host("echo %s > %s/mdev_type/migration_version && echo compatible" % (
+        version, second.path))
     note("The same type on a parent of the other SKU has more memory:")
-    host("cat %s/mdev_type/migration_version > %s/migration_version" % (
-        first.path, vmlib.type_path(other, TYPE)), good=False)
+    host("echo %s > %s/migration_version" % (
+        version, vmlib.type_path(other, TYPE)), good=False)
     host("dmesg | grep migration_version | tail -n 1")
 
 
@@ -106,6 +106,7 @@ def boot(scene, mdev):
     show("host#", " ".join(src.command))
     with Step("booting the guest"):
         src.boot()
+    guest(src, "grep mimic /proc/modules")
     guest(src, "dmesg | grep -E 'acc1|mimic_accel[0-9]'")
     guest(src, "accelwork info")
     guest(src, "grep mimic_accel /proc/interrupts")

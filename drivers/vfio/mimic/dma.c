@@ -77,6 +77,17 @@ static bool mimic_pin_must_wait(struct mimic_pins *pins,
 	return false;
 }
 
+/* A range that was given back is pinned again: mapped anew, or not yet gone. */
+static void mimic_pin_note(struct mimic_pins *pins, const struct mimic_pin *pin)
+{
+	struct mimic_pause *p;
+
+	lockdep_assert_held(&pins->lock);
+	for (p = pins->pauses; p < pins->pauses + MIMIC_NR_PAUSES; p++)
+		if (mimic_pin_in(pin, p->first, p->last))
+			p->pinned = true;
+}
+
 static void mimic_pin_enter(struct mimic_pins *pins, struct mimic_pin *pin)
 {
 	spin_lock(&pins->lock);
@@ -85,6 +96,7 @@ static void mimic_pin_enter(struct mimic_pins *pins, struct mimic_pin *pin)
 		schedule_timeout_uninterruptible(1);
 		spin_lock(&pins->lock);
 	}
+	mimic_pin_note(pins, pin);
 	list_add(&pin->node, &pins->held);
 	spin_unlock(&pins->lock);
 }
@@ -116,16 +128,26 @@ static struct mimic_pause *mimic_find_pause(struct mimic_pins *pins, u64 first,
 	return found;
 }
 
-/* Longer each time that VFIO had to ask again within a second. */
+/*
+ * VFIO asks again as soon as it gets its lock, which a client can delay for as
+ * long as it likes: this has to be longer than anybody cares to.
+ */
+#define MIMIC_PIN_FORGET	(10 * 60 * HZ)
+
+/*
+ * Longer each time that VFIO had to ask again. Until the last pin is gone there
+ * is no new one, or the wait for it might have no end.
+ */
 static void mimic_pause_begin(struct mimic_pause *p, u64 first, u64 last)
 {
-	bool again = p->first == first && p->last == last &&
-		     time_before(jiffies, p->until + HZ);
+	bool again = p->first == first && p->last == last && p->pinned &&
+		     time_before(jiffies, p->until + MIMIC_PIN_FORGET);
 
 	p->asked = again ? min(p->asked + 1, MIMIC_PIN_MAX_SHIFT) : 0;
+	p->pinned = false;
 	p->first = first;
 	p->last = last;
-	p->until = jiffies + msecs_to_jiffies(MIMIC_PIN_PAUSE << p->asked) + 1;
+	p->until = jiffies + MAX_JIFFY_OFFSET;
 }
 
 /* Keep new pins out of the range. Sleeps while others keep all places busy. */

@@ -797,5 +797,6 @@ void mimic_irq_load(struct mimic_vdev *v, const void *buf)
 
 	spin_lock_irq(&irqs->lock);
 	irqs->msix_pending = le32_to_cpu(state->pending);
+	mimic_drop_pending(irqs);
 	spin_unlock_irq(&irqs->lock);
 }

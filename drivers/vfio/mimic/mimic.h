@@ -225,12 +225,14 @@ struct mimic_config {
  * @first: begin of the range
  * @last: its last byte
  * @until: jiffies until which it is not pinned
- * @asked: how often VFIO has asked for it again
+ * @pinned: it was pinned since
+ * @asked: how often VFIO has asked for it again, because it was
  */
 struct mimic_pause {
 	u64 first;
 	u64 last;
 	unsigned long until;
+	bool pinned;
 	unsigned int asked;
 };
 

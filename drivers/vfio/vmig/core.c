@@ -344,7 +344,7 @@ void vmig_section_clear(struct vmig_device *vmig)
 
 	lockdep_assert_held(&vmig->lock);
 	/* Whoever has it mapped stores where it likes. */
-	if (vmig->section_mapped)
+	if (READ_ONCE(vmig->section_mapped))
 		len = vmig_v1_section_size(vmig);
 	if (vmig->section)
 		memset(vmig->section, 0, len);

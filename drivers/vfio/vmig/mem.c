@@ -192,6 +192,24 @@ static struct page *vmig_mem_new_page(void)
 	return alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 }
 
+/* Clean chunks in a gap that is cheaper to zap than to leave out: 2 MiB. */
+#define VMIG_MEM_GAP		512ul
+
+/*
+ * The end of what is dirty from @first on, without a gap of many clean chunks:
+ * that those have to be mapped again costs less than a call for each run.
+ */
+static unsigned long vmig_mem_cluster(struct vmig_mem *mem, unsigned long first)
+{
+	unsigned long end, next = first;
+
+	do {
+		end = find_next_zero_bit(mem->dirty, mem->nr_chunks, next);
+		next = find_next_bit(mem->dirty, mem->nr_chunks, end);
+	} while (next < mem->nr_chunks && next - end < VMIG_MEM_GAP);
+	return end;
+}
+
 /*
  * Length of the run of dirty chunks at @first, at most @max.
  */
@@ -225,7 +243,7 @@ void vmig_mem_freeze(struct vmig_mem *mem)
 			first = find_next_bit(mem->dirty, mem->nr_chunks, first);
 			if (first >= mem->nr_chunks)
 				break;
-			nr = vmig_mem_run(mem, first, mem->nr_chunks);
+			nr = vmig_mem_cluster(mem, first) - first;
 			vmig_mem_zap(mem, first, nr);
 			first += nr;
 		}
@@ -271,9 +289,9 @@ void vmig_mem_empty(struct vmig_mem *mem)
 			continue;
 		__free_page(vmig_mem_drop_page(mem, i));
 		vmig_mem_mark(mem, i);
+		cond_resched();
 	}
 	mutex_unlock(&mem->lock);
-	cond_resched();
 }
 
 /**
@@ -294,6 +312,7 @@ void vmig_mem_track(struct vmig_mem *mem)
 			continue;
 		vmig_mem_mark(mem, i);
 		left--;
+		cond_resched();
 	}
 	mutex_unlock(&mem->lock);
 }
@@ -391,7 +410,9 @@ unsigned long vmig_mem_take(struct vmig_mem *mem, unsigned long *cursor,
 	nr = vmig_mem_run(mem, i, max);
 	*first = i;
 	*cursor = i + nr;
-	vmig_mem_zap(mem, i, nr);
+	/* Frozen memory has no writable entries. */
+	if (!mem->frozen)
+		vmig_mem_zap(mem, i, nr);
 	for (; i < *cursor; i++)
 		vmig_mem_unmark(mem, i);
 out:
@@ -659,6 +680,17 @@ static vm_fault_t vmig_mem_map_frozen(struct vmig_mem *mem, struct vm_fault *vmf
 				   vmig_mem_prot(vmf->vma, false));
 }
 
+/*
+ * KVM faults for its guest, and not as a user. It does not come back for a store
+ * where it has found a read-only entry: it emulates the instruction, or gives up
+ * on the guest if it cannot. So it gets a writable entry at once, and a chunk
+ * that a guest only reads in pre-copy is sent again.
+ */
+static bool vmig_mem_is_remote(const struct vm_fault *vmf)
+{
+	return !(vmf->flags & FAULT_FLAG_USER);
+}
+
 static vm_fault_t vmig_mem_map(struct vmig_mem *mem, struct vm_fault *vmf,
 			       unsigned long index, bool write,
 			       struct page **fresh)
@@ -674,7 +706,7 @@ static vm_fault_t vmig_mem_map(struct vmig_mem *mem, struct vm_fault *vmf,
 	page = vmig_mem_own(mem, index, fresh);
 	if (!page)
 		return VM_FAULT_NOPAGE;
-	if (write)
+	if (write || vmig_mem_is_remote(vmf))
 		vmig_mem_mark(mem, index);
 	writable = !mem->tracking || test_bit(index, mem->dirty);
 	return vmf_insert_pfn_prot(vmf->vma, vmf->address, page_to_pfn(page),

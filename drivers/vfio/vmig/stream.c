@@ -89,6 +89,7 @@ void vmig_parser_init(struct vmig_parser *p, const struct vmig_sink *sink,
 	p->refused = false;
 	p->seq = 0;
 	p->nr_optional = 0;
+	p->nr_sessions = 0;
 	p->fill = 0;
 }
 
@@ -101,6 +102,8 @@ static int vmig_parse_session(struct vmig_parser *p, const void *payload)
 		return -EINVAL;
 	if (le16_to_cpu(s->major) != VMIG_STREAM_MAJOR)
 		return -EOPNOTSUPP;
+	if (p->nr_sessions++ == VMIG_MAX_SESSIONS)
+		return -EINVAL;
 	ret = p->sink->session(p->ctx, s);
 	if (ret)
 		return ret;

@@ -21,6 +21,12 @@
 /* More of them in one session are not a stream, but somebody who wastes our time. */
 #define VMIG_MAX_OPTIONAL	1024
 
+/*
+ * As many sessions may one stream begin: a source does so when its guest reboots
+ * during pre-copy. Each costs a pass over the tables.
+ */
+#define VMIG_MAX_SESSIONS	256
+
 u32 vmig_crc_more(u32 crc, const void *buf, size_t len);
 u32 vmig_crc(const void *buf, size_t len);
 u32 vmig_seal(void *record, enum vmig_rec_type type, u64 seq, u32 length);
@@ -59,6 +65,7 @@ enum vmig_phase {
  * @refused: something was refused; nothing is accepted any more
  * @seq: number that the next record must have
  * @nr_optional: records skipped in this session
+ * @nr_sessions: sessions begun
  * @fill: bytes in @buf
  * @buf: the record that is being collected; private, so each byte of the
  *	input is fetched once
@@ -70,6 +77,7 @@ struct vmig_parser {
 	bool refused;
 	u64 seq;
 	u32 nr_optional;
+	u32 nr_sessions;
 	u32 fill;
 	u8 buf[VMIG_RECORD_MAX] __aligned(8);
 };

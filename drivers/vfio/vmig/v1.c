@@ -489,9 +489,8 @@ int vmig_v1_mmap(struct vmig_device *vmig, struct vm_area_struct *vma, u64 off)
 	off -= VMIG_V1_DATA;
 	if (off > size || len > size - off)
 		return -EINVAL;
-	mutex_lock(&vmig->lock);
-	vmig->section_mapped = true;
-	mutex_unlock(&vmig->lock);
+	/* Without vmig_device.lock, which may be held for long: it is only set. */
+	WRITE_ONCE(vmig->section_mapped, true);
 	vma->vm_pgoff = off >> PAGE_SHIFT;
 	vma->vm_private_data = vmig;
 	vma->vm_ops = &vmig_v1_vm_ops;

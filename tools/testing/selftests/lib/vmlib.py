@@ -664,20 +664,22 @@ def migrate(src, dst, progress=progress_line, precopy=0, downtime=1000, **option
     precopy: bytes of device data that have to go before the guest is stopped;
     until then QEMU is given no downtime, afterwards downtime ms.
     """
-    since = time.monotonic()
-
-    def precopied():
+    since = shown = time.monotonic()
+    start_migration(src, dst.uri, downtime=1 if precopy else downtime, **options)
+    while precopy:
         info = migration_info(src)
         if info.get("status") in ("completed", "failed", "cancelled"):
-            return True
-        return src.scene.trace.sent(src.mdev, since)[
-            DeviceTrace.PRE_COPY] >= precopy
-
-    start_migration(src, dst.uri, downtime=1 if precopy else downtime, **options)
-    if precopy:
-        wait_until("%d bytes of device data in pre-copy" % precopy,
-                   MIGRATE_LIMIT, precopied, 0.05)
-        allow_downtime(src, downtime)
+            break
+        sent = src.scene.trace.sent(src.mdev, since)[DeviceTrace.PRE_COPY]
+        if sent >= precopy:
+            allow_downtime(src, downtime)
+            break
+        if time.monotonic() > since + MIGRATE_LIMIT:
+            raise Failure("only %d bytes of device data in pre-copy" % sent)
+        if progress and time.monotonic() > shown + 2:
+            shown = time.monotonic()
+            progress(info)
+        time.sleep(0.05)
     info, stopped = wait_migration(src, progress=progress)
     wait_running(dst)
     sent = src.scene.trace.sent(src.mdev, since) if src.mdev else {}
@@ -791,6 +793,41 @@ class Workload:
             shown.append(self.vm.must("accelwork irqs"))
             shown.append(self.vm.must("accelwork counters"))
         return shown
+
+
+# --- TAP ---
+
+class Tap:
+    """Test Anything Protocol, as kselftest wants it.
+
+    Results are shown at once as diagnostics, and as results at the end, since
+    the emulator may make it necessary to begin again.
+    """
+
+    def __init__(self, plan):
+        self.results = []
+        self.plan = plan
+        print("TAP version 13\n1..%d" % plan, flush=True)
+
+    def ok(self, good, name, detail=""):
+        if not good:
+            say(detail)
+        say("%s: %s" % ("right" if good else "WRONG", name))
+        self.results.append((bool(good), name))
+        return good
+
+    def again(self):
+        self.results = []
+
+    def end(self):
+        while len(self.results) < self.plan:
+            self.results.append((False, "not reached"))
+        for number, (good, name) in enumerate(self.results, 1):
+            print("%s %d %s" % ("ok" if good else "not ok", number, name))
+        failed = sum(not good for good, _ in self.results)
+        print("# Totals: pass:%d fail:%d xfail:0 xpass:0 skip:0 error:0" % (
+            len(self.results) - failed, failed), flush=True)
+        sys.exit(1 if failed else 0)
 
 
 def verify(tap, workload, name):
