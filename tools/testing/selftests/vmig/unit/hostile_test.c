@@ -156,6 +156,23 @@ TEST(STR_06_known_records_have_no_flags)
 	}
 }
 
+/* A guest that reboots in pre-copy begins a session anew; nobody does it for ever. */
+TEST(V1_RES_22_too_many_sessions)
+{
+	struct stream head = { };
+	struct reader r;
+	unsigned int i;
+
+	reader_init(&r);
+	stream_session(&head);
+	for (i = 0; i < VMIG_MAX_SESSIONS; i++)
+		ASSERT_EQ(0, reader_feed(&r, head.out.p, head.out.len));
+	ASSERT_EQ(-EINVAL, reader_feed(&r, head.out.p, head.out.len));
+	ASSERT_EQ(-EINVAL, reader_feed(&r, head.out.p, 1));
+	reader_free(&r);
+	stream_free(&head);
+}
+
 TEST(STR_06_too_many_optional_records)
 {
 	struct stream head = { }, one = { }, tail = { };
