@@ -19,8 +19,6 @@
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 
-#include <uapi/linux/mimic_accel.h>
-
 #include "mimic.h"
 
 /* Tried first. Small numbers are the firmware's, so stay clear of them. */

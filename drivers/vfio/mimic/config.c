@@ -19,8 +19,6 @@
 #include <linux/pci.h>
 #include <linux/string.h>
 
-#include <uapi/linux/mimic_accel.h>
-
 #include "mimic.h"
 
 /* Capabilities, in the order of the list. */

@@ -26,6 +26,7 @@
 #include <linux/spinlock.h>
 #include <linux/vfio.h>
 #include <linux/vmig.h>
+#include <uapi/linux/mimic.h>
 
 #define MIMIC_NAME		"mimic"
 #define MIMIC_CFG_SIZE		256
@@ -140,7 +141,7 @@ struct mimic_type {
 	char pretty_name[64];
 };
 
-#define MIMIC_MAX_TYPES		8
+#define MIMIC_MAX_TYPES		32
 
 /**
  * struct mimic_parent - a simulated PCI parent that is bound to the driver
@@ -258,7 +259,6 @@ struct mimic_pins {
  * @model: shorthand for type->model
  * @vmig: migration
  * @vmig_cfg: its description
- * @vmig_ops: its callbacks
  * @blobs: its objects
  * @mem: device memory, BAR2
  * @mems: list of its memories for @vmig_cfg
@@ -277,7 +277,6 @@ struct mimic_vdev {
 	const struct mimic_model *model;
 	struct vmig_device vmig;
 	struct vmig_config vmig_cfg;
-	struct vmig_ops vmig_ops;
 	struct vmig_blob blobs[3];
 	struct vmig_mem mem;
 	struct vmig_mem *mems[1];
@@ -305,7 +304,6 @@ void mimic_bus_exit(void);
 
 /* parent.c */
 #define MIMIC_NR_SKUS		2
-#define MIMIC_SKU_DEVICE_ID(n)	(0xa000 + (n))
 int mimic_parent_driver_init(struct mdev_driver *mdev_driver);
 void mimic_parent_driver_exit(void);
 struct mimic_type *mimic_type_of(struct mdev_type *mtype);

@@ -17,8 +17,6 @@
 #include <linux/slab.h>
 #include <linux/sysfs.h>
 
-#include <uapi/linux/mimic_accel.h>
-
 #include "mimic.h"
 
 /* Register a model by naming it here. */

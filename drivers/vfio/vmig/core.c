@@ -58,6 +58,25 @@ static int vmig_check_blobs(const struct vmig_config *cfg)
 	return 0;
 }
 
+/* A stream names objects by their ids, so they must be told apart by them. */
+static int vmig_check_ids(const struct vmig_config *cfg)
+{
+	unsigned int i, j;
+
+	for (i = 1; i < cfg->nr_mems; i++)
+		if (cfg->mems[i]->id <= cfg->mems[i - 1]->id)
+			return -EINVAL;
+	for (i = 0; i < cfg->nr_blobs; i++) {
+		for (j = 0; j < i; j++)
+			if (cfg->blobs[j].id == cfg->blobs[i].id)
+				return -EINVAL;
+		for (j = 0; j < cfg->nr_mems; j++)
+			if (cfg->mems[j]->id == cfg->blobs[i].id)
+				return -EINVAL;
+	}
+	return 0;
+}
+
 static int vmig_check_config(const struct vmig_config *cfg)
 {
 	char version[VMIG_VERSION_MAX];
@@ -74,7 +93,7 @@ static int vmig_check_config(const struct vmig_config *cfg)
 	    (cfg->ident->nr_params > VMIG_MAX_PARAMS ||
 	     vmig_version_print(cfg->ident, version, sizeof(version)) < 0))
 		return -EINVAL;
-	return vmig_check_blobs(cfg);
+	return vmig_check_blobs(cfg) ?: vmig_check_ids(cfg);
 }
 
 /**
@@ -230,7 +249,7 @@ static void vmig_report(const char *who, const char *what,
  * A refusal is logged, ratelimited, with the field that decided.
  *
  * Context: process.
- * Source: CONFORMANCE VER-04 to VER-07, VER-14.
+ * Source: migration-rules.rst, VER-04 to VER-07, VER-14.
  * Return: as vmig_version_judge().
  */
 int vmig_version_accept(const struct vmig_ident *ident, const char *who,
@@ -444,7 +463,7 @@ static int vmig_check_owner(struct vmig_device *vmig, enum vmig_state target,
  * @owner: protocol that asks
  *
  * Context: process, may sleep; vmig_device.lock held.
- * Source: CONFORMANCE 3.2, 10, 16.
+ * Source: migration-rules.rst, V1-ST.
  * Return: 0, also if it is there already; or, with nothing changed, -EIO in
  * ERROR, -EINVAL if there is no way or a resume is not complete, -EBUSY if the
  * session belongs to another protocol, -ENOMEM.
@@ -547,7 +566,7 @@ EXPORT_SYMBOL_GPL(vmig_close);
  * @vmig: device
  *
  * Context: process, may sleep.
- * Source: CONFORMANCE V1-ST-86 to 88.
+ * Source: migration-rules.rst, V1-ST-86 to 88.
  */
 void vmig_reset(struct vmig_device *vmig)
 {
@@ -571,7 +590,6 @@ EXPORT_SYMBOL_GPL(vmig_reset);
  * as before, and what a session has sent of the memory is sent again.
  *
  * Context: process, may sleep; no lock held.
- * Source: DESIGN 11.
  * Return: false if the device is stopped, and nothing was done.
  */
 bool vmig_function_reset(struct vmig_device *vmig)

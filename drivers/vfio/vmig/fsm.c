@@ -57,7 +57,7 @@ static bool vmig_fsm_supported(enum vmig_state state, unsigned int flags)
  * @next: the state that the next arc leads to; @cur itself if it is @target
  *
  * Context: any.
- * Source: CONFORMANCE Appendix B, comment on enum vfio_device_mig_state.
+ * Source: uapi/linux/vfio.h, comment on enum vfio_device_mig_state.
  * Return: 0, or -EINVAL if no sequence of arcs leads there.
  */
 int vmig_fsm_next(enum vmig_state cur, enum vmig_state target,

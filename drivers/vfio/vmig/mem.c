@@ -805,7 +805,7 @@ static struct file *vmig_map_file(struct vmig_mem *mem, struct file *device)
  * engine's, so that vma->vm_file is not the device file any more.
  *
  * Context: the driver's mmap op.
- * Source: CONFORMANCE V1-DISC-10, DEV-06.
+ * Source: migration-rules.rst, V1-DISC-10, DEV-06.
  * Return: 0; -EINVAL for a private or misplaced mapping; -ENOMEM.
  */
 int vmig_mem_mmap(struct vmig_mem *mem, struct vm_area_struct *vma, u64 off)

@@ -137,7 +137,7 @@ static u64 vmig_save_deliverable(struct vmig_save *s)
  * vmig_save_pending() - how much there is to collect now
  * @s: session
  *
- * Source: CONFORMANCE R3, R4.
+ * Source: migration-rules.rst, R3, R4.
  * Return: bytes, with those of the staged segment.
  */
 u64 vmig_save_pending(struct vmig_save *s)
@@ -315,7 +315,7 @@ static void vmig_emit_all(struct vmig_save *s, struct vmig_out *out)
  * @buf: where the segment goes
  * @size: bytes of @buf, enough for the largest record
  *
- * Source: CONFORMANCE R1.
+ * Source: migration-rules.rst, R1.
  * Return: bytes of the staged segment; 0 if there is nothing to collect now.
  */
 u32 vmig_save_stage(struct vmig_save *s, void *buf, size_t size)

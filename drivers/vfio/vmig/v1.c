@@ -399,7 +399,7 @@ static bool vmig_v1_clip(struct vmig_device *vmig, size_t *count, u64 off)
  * @off: offset in the region, any value
  *
  * Context: the driver's read op, may sleep; no lock held.
- * Source: CONFORMANCE sections 2, 4 and 6, Appendix A.
+ * Source: migration-rules.rst, V1-ACC, V1-SAV, V1-RES.
  * Return: bytes read; -EINVAL for an access that is not one of a field or of
  * what is staged; -EIO for data in state ERROR; -EFAULT.
  */
@@ -428,7 +428,7 @@ EXPORT_SYMBOL_GPL(vmig_v1_read);
  * @off: offset in the region, any value
  *
  * Context: the driver's write op, may sleep; no lock held.
- * Source: CONFORMANCE sections 2, 3 and 6, Appendix A.
+ * Source: migration-rules.rst, V1-ACC, V1-ST, V1-RES.
  * Return: bytes written; -EINVAL for an access or a state that is not legal now
  * and for a stream that is refused; -EXDEV or -EOPNOTSUPP for a stream of
  * another device or version; -EIO in state ERROR; -ENOMEM, which changes
@@ -476,7 +476,7 @@ static const struct vm_operations_struct vmig_v1_vm_ops = {
  * @off: offset in the region
  *
  * Context: the driver's mmap op.
- * Source: CONFORMANCE V1-DISC-08, V1-DISC-09.
+ * Source: migration-rules.rst, V1-DISC-08, V1-DISC-09.
  * Return: 0, or -EINVAL if the range is not inside the data section.
  */
 int vmig_v1_mmap(struct vmig_device *vmig, struct vm_area_struct *vma, u64 off)
@@ -539,7 +539,7 @@ static int vmig_v1_cap_sparse(struct vmig_device *vmig, struct vfio_info_cap *ca
  * @caps: gets the capabilities
  *
  * Context: process, may sleep.
- * Source: CONFORMANCE V1-DISC-01 to 07.
+ * Source: migration-rules.rst, V1-DISC-01 to 07.
  * Return: 0; -EINVAL if the device cannot migrate; -ENOMEM.
  */
 int vmig_v1_region_caps(struct vmig_device *vmig, struct vfio_region_info *info,

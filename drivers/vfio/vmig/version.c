@@ -169,7 +169,7 @@ static int vmig_note(int *first, int err, struct vmig_verdict *kept,
  * @verdict: filled when the string is refused; points into @str
  *
  * Context: any.
- * Source: CONFORMANCE VER-04, VER-07, VER-11, VER-16.
+ * Source: migration-rules.rst, VER-04, VER-07, VER-11, VER-16.
  * Return: 0; -EINVAL if the string is malformed; -EXDEV if it is of another
  * device or geometry; -EOPNOTSUPP if it needs a stream format or feature that
  * is not known here.

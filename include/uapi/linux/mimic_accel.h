@@ -21,9 +21,9 @@
 #define _UAPI_LINUX_MIMIC_ACCEL_H
 
 #include <linux/types.h>
+#include "mimic.h"
 
-/* Not assigned by the PCI-SIG: the devices exist in software only. */
-#define MIMIC_PCI_VENDOR_ID		0x4d49
+/* Under MIMIC_PCI_VENDOR_ID, see mimic.h. */
 #define MIMIC_ACCEL_PCI_DEVICE_ID	0xacc1
 
 #define MIMIC_ACCEL_BAR_REGS		0

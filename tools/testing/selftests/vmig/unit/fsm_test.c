@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The state machine against CONFORMANCE Appendix B, cell by cell, against the
+ * The state machine against the table of arcs, cell by cell, against the
  * rules that the tables follow from, and against the kernel's own function.
  */
 #include "kselftest_harness.h"
