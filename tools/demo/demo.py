@@ -216,6 +216,7 @@ def attempt():
 
 
 def main():
+    vmlib.use_one_cpu()
     if not os.path.isdir("/sys/module/mimic"):
         head("Load the modules")
         host(os.path.join(vmlib.TOP, "scripts/load"))

@@ -498,7 +498,8 @@ static void check_results(struct work *w, const struct mimic_accel_guest_result 
 
 		if (is[i].cookie != want->cookie || is[i].status != want->status ||
 		    is[i].done != want->done || is[i].result != want->result)
-			report("opcode %u len %u: cookie %#x status %u done %u result %#x, should be %#x %u %u %#x",
+			/* cookie, status, bytes done, result */
+			report("op %u len %u: %#x %u %u %#x instead of %#x %u %u %#x",
 			       w->cmds[i].opcode, w->cmds[i].len, is[i].cookie,
 			       is[i].status, is[i].done, is[i].result, want->cookie,
 			       want->status, want->done, want->result);
@@ -747,9 +748,10 @@ static void verify_stamp(const void *p, uint32_t where, uint32_t page, uint64_t 
 	if (is.magic != MIMIC_ACCEL_STAMP_MAGIC || is.where != where ||
 	    is.page != page || is.seq != seq || is.addr != addr || n ||
 	    is.crc != crc || is.crc_inv != (uint32_t)~crc)
-		report("where %u page %u: magic %#llx where %u page %u seq %llu addr %#llx crc %#x inv %#x, %u words differ; should be seq %" PRIu64 " addr %#" PRIx64 " crc %#x",
-		       where, page, is.magic, is.where, is.page, is.seq, is.addr, is.crc,
-		       is.crc_inv, n, seq, addr, crc);
+		/* magic, where, page, seq, addr, crc and its inverse */
+		report("stamp %u/%u: %#llx %u %u %llu %#llx %#x %#x, %u words; %#jx %#jx %#x",
+		       where, page, is.magic, is.where, is.page, is.seq, is.addr,
+		       is.crc, is.crc_inv, n, (uintmax_t)seq, (uintmax_t)addr, crc);
 }
 
 static void stamp_ioctl(struct device *d, unsigned long cmd,

@@ -35,7 +35,7 @@ struct mimic_param {
 	char given[24];
 };
 
-unsigned int mimic_nr_parents = 3;
+static unsigned int mimic_nr_parents = 3;
 static unsigned int mimic_memory[MIMIC_NR_SKUS] = { 256, 512 };
 
 enum {

@@ -295,8 +295,7 @@ static inline struct mimic_vdev *vmig_to_mimic(struct vmig_device *vmig)
 }
 
 /* main.c: module parameters, checked when they are used. */
-extern unsigned int mimic_nr_parents;
-extern unsigned int mimic_sku_memory(unsigned int sku);	/* MiB */
+unsigned int mimic_sku_memory(unsigned int sku);
 
 /* bus.c */
 int mimic_bus_init(unsigned int nr_parents);

@@ -301,10 +301,11 @@ TEST_F_TIMEOUT(resume_more, V1_RES_03_no_double_fetch, 60)
 		SET(VFC_RESUMING);
 		memcpy(vfc_data(d), s->buf, s->len);
 		ret = vfc_w8(d, VFC_SIZE, s->len);
-		if (ret == 8) {
-			/* It checked out, so it is the true one. */
+		/* A length that was seen too large makes it incomplete. */
+		if (ret == 8)
 			ret = vfc_set(d, VFC_RUNNING);
-			ASSERT_EQ(4, ret);
+		if (ret == 4) {
+			/* It checked out, so it is the true one. */
 			vt_check_small(_metadata, d, self->t.m, UNITS, VALUE);
 			accepted++;
 		} else {
