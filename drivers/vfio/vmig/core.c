@@ -230,7 +230,10 @@ static void vmig_report(const char *who, const char *what,
 	int len = min_t(int, v->theirs_len, 64);
 
 	trace_vmig_refuse(who, v->field, err);
-	if (err == -EINVAL)
+	if (err == -EINVAL && !len)
+		pr_info_ratelimited("%s: %s refused (%d): it ends too early\n",
+				    who, what, err);
+	else if (err == -EINVAL)
 		pr_info_ratelimited("%s: %s refused (%d): malformed from \"%*pE\" on\n",
 				    who, what, err, len, v->theirs);
 	else

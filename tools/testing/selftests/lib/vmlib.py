@@ -778,7 +778,8 @@ class Workload:
         found = []
         for command in ("ps", "tail -n 3 /run/*.out", "accelwork counters",
                         "accelwork regs", "cat /proc/interrupts",
-                        "cat /proc/[0-9]*/stack 2>/dev/null | sort | uniq -c",
+                        "for p in $(pidof accelwork); do grep -E 'State|Sig|Shd' "
+                        "/proc/$p/status; cat /proc/$p/stack; done",
                         "dmesg | tail -n 15"):
             try:
                 found.append("%s: %s" % (command, self.vm.run(command, 30)[1]))
@@ -787,8 +788,25 @@ class Workload:
                 break
         return "\n".join(found)
 
+    def _wait_end(self, name, limit=150):
+        end = time.monotonic() + limit
+        while not self.vm.run("kill -0 $(cat /run/%s.pid) 2>&1" % name)[0]:
+            if time.monotonic() > end:
+                raise Failure("%s in the guest does not end in %d s\n%s" % (
+                    name, limit, self.state()))
+            time.sleep(0.3)
+
     def moved_to(self, vm):
         self.vm = vm
+
+    def _wait_end(self, name, limit=150):
+        """Wait for a program that was told to end, and know why it did not."""
+        end = time.monotonic() + limit
+        while not self.vm.run("kill -0 $(cat /run/%s.pid) 2>/dev/null" % name)[0]:
+            if time.monotonic() > end:
+                raise Failure("%s in the guest does not end in %d s\n%s" % (
+                    name, limit, self.state()))
+            time.sleep(0.2)
 
     def finish(self):
         """Stop everything; verify everything. Returns lines to show."""
@@ -798,11 +816,11 @@ class Workload:
         for name in self.names:
             self.vm.must("kill -TERM $(cat /run/%s.pid)" % name)
         for name in self.names:
-            self.vm.must("while kill -0 $(cat /run/%s.pid) 2>/dev/null; do "
-                         "usleep 100000; done; tail -n 3 /run/%s.out >&1; "
-                         "tail -n 1 /run/%s.out | grep -q result=ok" % (
-                             name, name, name))
-            shown.append(self.vm.must("tail -n 1 /run/%s.out" % name))
+            self._wait_end(name)
+            line = self.vm.must("tail -n 1 /run/%s.out" % name)
+            shown.append(line)
+            if "result=ok" not in line:
+                raise Failure(self.vm.must("cat /run/%s.out" % name))
         if self.device:
             shown.append(self.vm.must("accelwork irqs"))
             shown.append(self.vm.must("accelwork counters"))

@@ -14,9 +14,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)),
 import vmlib
 from vmlib import MIB, say
 
-# The end of a destination whose source went away
-CANCELLED = r"load of migration failed|Input/output error|not receive|Unable to|" \
-            r"error while loading|Failed to load|vfio_mig_write"
+# A destination whose source went away may complain of any part of the stream
+CANCELLED = r"^qemu-system-x86_64: "
 
 
 def cancel_when(scene, src, name, mdev, reached):
@@ -36,8 +35,10 @@ def cancel_when(scene, src, name, mdev, reached):
     src.qmp.execute("migrate_cancel")
     vmlib.wait_migration(src, until=("cancelled",))
     vmlib.wait_running(src)
-    dst.wait_exit()
+    status = dst.wait_exit()
     dst.close()
+    if status < 0:
+        raise vmlib.Failure("%s: killed by signal %d" % (name, -status))
 
 
 def test(tap, scene):
