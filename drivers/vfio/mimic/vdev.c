@@ -273,39 +273,64 @@ static int mimic_decode_access(struct mimic_vdev *v, loff_t pos, size_t count,
 	return 1;
 }
 
+static int mimic_read_piece(struct mimic_vdev *v, const struct mimic_access *a,
+			    size_t done, void *bounce, char __user *buf, size_t n)
+{
+	int ret;
+
+	ret = mimic_read_bounce(v, a->index, a->off + done, bounce, n);
+	if (!ret && copy_to_user(buf + done, bounce, n))
+		ret = -EFAULT;
+	return ret;
+}
+
+static int mimic_write_piece(struct mimic_vdev *v, const struct mimic_access *a,
+			     size_t done, void *bounce, char __user *buf,
+			     size_t n)
+{
+	if (copy_from_user(bounce, buf + done, n))
+		return -EFAULT;
+	return mimic_write_bounce(v, a->index, a->off + done, bounce, n);
+}
+
+/* Move an access's bytes through a bounce buffer, piece by piece. */
+static ssize_t mimic_move(struct mimic_vdev *v, const struct mimic_access *a,
+			  char __user *buf, bool write)
+{
+	size_t done = 0, n;
+	void *bounce;
+	int ret = 0;
+
+	bounce = kmalloc(min_t(size_t, a->count, MIMIC_BOUNCE), GFP_KERNEL);
+	if (!bounce)
+		return -ENOMEM;
+	for (; done < a->count && !ret; done += ret ? 0 : n) {
+		n = min_t(size_t, a->count - done, MIMIC_BOUNCE);
+		if (write)
+			ret = mimic_write_piece(v, a, done, bounce, buf, n);
+		else
+			ret = mimic_read_piece(v, a, done, bounce, buf, n);
+	}
+	kfree(bounce);
+	return done ?: ret;
+}
+
 static ssize_t mimic_read(struct vfio_device *vfio, char __user *buf,
 			  size_t count, loff_t *ppos)
 {
 	struct mimic_vdev *v = vfio_to_mimic(vfio);
 	struct mimic_access a;
-	size_t done = 0;
-	void *bounce;
-	int ret;
+	ssize_t ret;
 
 	ret = mimic_decode_access(v, *ppos, count, &a);
 	if (ret <= 0)
 		return ret;
 	if (a.index == MIMIC_REGION_MIGRATION)
 		return vmig_v1_read(&v->vmig, buf, a.count, a.off);
-
-	bounce = kmalloc(min_t(size_t, a.count, MIMIC_BOUNCE), GFP_KERNEL);
-	if (!bounce)
-		return -ENOMEM;
-	while (done < a.count) {
-		size_t n = min_t(size_t, a.count - done, MIMIC_BOUNCE);
-
-		ret = mimic_read_bounce(v, a.index, a.off + done, bounce, n);
-		if (ret)
-			break;
-		if (copy_to_user(buf + done, bounce, n)) {
-			ret = -EFAULT;
-			break;
-		}
-		done += n;
-	}
-	kfree(bounce);
-	*ppos += done;
-	return done ?: ret;
+	ret = mimic_move(v, &a, buf, false);
+	if (ret > 0)
+		*ppos += ret;
+	return ret;
 }
 
 static ssize_t mimic_write(struct vfio_device *vfio, const char __user *buf,
@@ -313,34 +338,17 @@ static ssize_t mimic_write(struct vfio_device *vfio, const char __user *buf,
 {
 	struct mimic_vdev *v = vfio_to_mimic(vfio);
 	struct mimic_access a;
-	size_t done = 0;
-	void *bounce;
-	int ret;
+	ssize_t ret;
 
 	ret = mimic_decode_access(v, *ppos, count, &a);
 	if (ret <= 0)
 		return ret;
 	if (a.index == MIMIC_REGION_MIGRATION)
 		return vmig_v1_write(&v->vmig, buf, a.count, a.off);
-
-	bounce = kmalloc(min_t(size_t, a.count, MIMIC_BOUNCE), GFP_KERNEL);
-	if (!bounce)
-		return -ENOMEM;
-	while (done < a.count) {
-		size_t n = min_t(size_t, a.count - done, MIMIC_BOUNCE);
-
-		if (copy_from_user(bounce, buf + done, n)) {
-			ret = -EFAULT;
-			break;
-		}
-		ret = mimic_write_bounce(v, a.index, a.off + done, bounce, n);
-		if (ret)
-			break;
-		done += n;
-	}
-	kfree(bounce);
-	*ppos += done;
-	return done ?: ret;
+	ret = mimic_move(v, &a, (char __user *)buf, true);
+	if (ret > 0)
+		*ppos += ret;
+	return ret;
 }
 
 static int mimic_mmap(struct vfio_device *vfio, struct vm_area_struct *vma)
