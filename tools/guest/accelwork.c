@@ -509,7 +509,8 @@ static void check_results(struct work *w, const struct mimic_accel_guest_result 
 static void run_round(struct work *w)
 {
 	struct mimic_accel_guest_result res[MAX_BATCH];
-	unsigned int i, nr = 1 + rnd_below(MAX_BATCH);
+	unsigned int max = w->d->info.ring_size - 1;
+	unsigned int i, nr = 1 + rnd_below(max < MAX_BATCH ? max : MAX_BATCH);
 	uint64_t first;
 
 	scribble(w);

@@ -830,36 +830,29 @@ class Workload:
 # --- TAP ---
 
 class Tap:
-    """Test Anything Protocol, as kselftest wants it.
-
-    Results are shown at once as diagnostics, and as results at the end, since
-    the emulator may make it necessary to begin again.
-    """
+    """Test Anything Protocol, as kselftest wants it."""
 
     def __init__(self, plan):
-        self.results = []
+        self.count = 0
+        self.failed = 0
         self.plan = plan
         print("TAP version 13\n1..%d" % plan, flush=True)
 
     def ok(self, good, name, detail=""):
+        self.count += 1
         if not good:
+            self.failed += 1
             say(detail)
-        say("%s: %s" % ("right" if good else "WRONG", name))
-        self.results.append((bool(good), name))
+        print("%s %d %s" % ("ok" if good else "not ok", self.count, name),
+              flush=True)
         return good
 
-    def again(self):
-        self.results = []
-
     def end(self):
-        while len(self.results) < self.plan:
-            self.results.append((False, "not reached"))
-        for number, (good, name) in enumerate(self.results, 1):
-            print("%s %d %s" % ("ok" if good else "not ok", number, name))
-        failed = sum(not good for good, _ in self.results)
+        while self.count < self.plan:
+            self.ok(False, "not reached")
         print("# Totals: pass:%d fail:%d xfail:0 xpass:0 skip:0 error:0" % (
-            len(self.results) - failed, failed), flush=True)
-        sys.exit(1 if failed else 0)
+            self.count - self.failed, self.failed), flush=True)
+        sys.exit(1 if self.failed else 0)
 
 
 def verify(tap, workload, name):
@@ -877,8 +870,11 @@ def check_clean(tap, scene, vm, name):
     tap.ok(not found, name, "\n".join(found))
 
 
-def attempt(tap, test):
-    """Run the test once. False: the outer emulator broke, begin again."""
+def main(plan, test):
+    """Run test(tap, scene); a Failure or error fails what is left."""
+    tap = Tap(plan)
+    use_one_cpu()
+    load_modules()
     with Scene() as scene:
         try:
             test(tap, scene)
@@ -886,24 +882,10 @@ def attempt(tap, test):
             say("%s: %s" % (type(error).__name__, error))
             for vm in scene.vms:
                 say("\n".join(vm.postmortem()))
+                if vm.broken_by_emulator():
+                    say("%s: the emulator of this test machine has put its own "
+                        "registers into the guest's" % vm.name)
             for line in kernel_log()[scene.log_start:][-30:]:
                 say("kernel log: " + line)
-            if any(vm.broken_by_emulator() for vm in scene.vms):
-                return False
             tap.ok(False, "the test ran to its end", str(error))
-    return True
-
-
-def main(plan, test, attempts=3):
-    """Run test(tap, scene); a Failure or error fails what is left."""
-    tap = Tap(plan)
-    use_one_cpu()
-    load_modules()
-    while not attempt(tap, test):
-        attempts -= 1
-        if not attempts:
-            break
-        say("the emulator of this test machine has put its own registers into "
-            "the guest's (nested SVM in TCG): the test begins again")
-        tap.again()
     tap.end()
