@@ -285,6 +285,8 @@ void accel_clock_load(struct accel *a, const struct accel_state *s)
 	a->int_status = le32_to_cpu(s->int_status);
 	a->int_mask = le32_to_cpu(s->int_mask);
 	a->int_owed = le32_to_cpu(s->int_owed);
+	/* The status register shows the level at once; nobody is interrupted. */
+	accel_int_update_level(a);
 	spin_unlock_irqrestore(&a->int_lock, flags);
 }
 

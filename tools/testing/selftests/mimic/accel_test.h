@@ -40,7 +40,7 @@
 #define AT_EXIT_SKIP	4
 #define AT_DEADLINE_MS	30000
 #define AT_PAGE		4096u
-#define AT_MIB		(1u << 20)
+#define AT_MIB		1048576u
 
 #define AT_NO_SECOND	"no VFIO_DEV2"
 #define AT_NO_KNOB	"no knob to make an internal error (debugfs)"
