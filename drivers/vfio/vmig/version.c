@@ -181,6 +181,7 @@ int vmig_version_judge(const struct vmig_ident *ident, const char *str,
 	struct vmig_verdict now;
 	unsigned int i;
 	int first = 0;
+	bool ours;
 
 	if (!len || len >= VMIG_VERSION_MAX)
 		return vmig_malformed(verdict, &c);
@@ -191,6 +192,7 @@ int vmig_version_judge(const struct vmig_ident *ident, const char *str,
 	    vmig_note(&first, vmig_judge_stream(&c, &now), verdict, &now))
 		return vmig_malformed(verdict, &c);
 
+	ours = !first;
 	for (i = 0; c.p != c.end; i++) {
 		const struct vmig_param *want = NULL;
 
@@ -201,8 +203,11 @@ int vmig_version_judge(const struct vmig_ident *ident, const char *str,
 			      &now))
 			return vmig_malformed(verdict, &c);
 	}
-	/* A difference that was found above explains fields that are missing. */
-	if (!first && i < ident->nr_params)
+	/*
+	 * Another device or format need not have our fields. Ours has them all,
+	 * or it was cut off, perhaps within a number that now looks different.
+	 */
+	if (ours && i < ident->nr_params)
 		return vmig_malformed(verdict, &c);
 	return first;
 }
