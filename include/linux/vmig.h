@@ -26,6 +26,7 @@
 struct address_space;
 struct file;
 struct inode;
+struct mem_cgroup;
 struct module;
 struct page;
 struct vfio_info_cap;
@@ -164,6 +165,8 @@ struct vmig_ops {
  * @blocked: mappings do not answer, because the BAR is not decoded
  * @zero_mapped: the zero page stands for a hole somewhere, since @frozen
  * @inode: carries the address space in which all mappings of the memory are
+ * @memcg: pays for pages that are first touched by other than a mapping; set
+ *	while the device is open, by the one who opened it
  *
  * Everything here is private to the engine. The lock is a leaf: no other lock
  * of the engine or of a vendor driver is taken inside.
@@ -185,6 +188,7 @@ struct vmig_mem {
 	bool blocked;
 	bool zero_mapped;
 	struct inode *inode;
+	struct mem_cgroup *memcg;
 };
 
 /**

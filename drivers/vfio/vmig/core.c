@@ -534,6 +534,7 @@ int vmig_open(struct vmig_device *vmig)
 			return -ENOMEM;
 	}
 	mutex_lock(&vmig->lock);
+	vmig_mems(vmig, vmig_mem_charge);
 	vmig->section = section;
 	vmig->section_used = 0;
 	vmig->section_mapped = false;
@@ -557,6 +558,7 @@ void vmig_close(struct vmig_device *vmig)
 {
 	mutex_lock(&vmig->lock);
 	vmig_clear(vmig);
+	vmig_mems(vmig, vmig_mem_uncharge);
 	vmig->state = VMIG_STATE_RUNNING;
 	vfree(vmig->section);
 	vmig->section = NULL;

@@ -23,11 +23,13 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/highmem.h>
+#include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mount.h>
 #include <linux/overflow.h>
 #include <linux/pseudo_fs.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/vfio.h>
 
@@ -187,9 +189,36 @@ static void vmig_mem_zap(struct vmig_mem *mem, unsigned long first,
 			    (loff_t)nr << VMIG_CHUNK_SHIFT, 1);
 }
 
-static struct page *vmig_mem_new_page(void)
+/**
+ * vmig_mem_charge() - from now on the caller pays for what is written
+ * @mem: memory that nobody writes yet
+ *
+ * Much of it is first touched by threads of the device, which belong to nobody.
+ *
+ * Context: process. To be undone by vmig_mem_uncharge().
+ */
+void vmig_mem_charge(struct vmig_mem *mem)
 {
-	return alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	mem->memcg = get_mem_cgroup_from_mm(current->mm);
+}
+
+/**
+ * vmig_mem_uncharge() - undo vmig_mem_charge()
+ * @mem: memory that nobody writes any more
+ */
+void vmig_mem_uncharge(struct vmig_mem *mem)
+{
+	mem_cgroup_put(mem->memcg);
+	mem->memcg = NULL;
+}
+
+static struct page *vmig_mem_new_page(struct mem_cgroup *memcg)
+{
+	struct mem_cgroup *old = set_active_memcg(memcg);
+	struct page *page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+
+	set_active_memcg(old);
+	return page;
 }
 
 /* Clean chunks in a gap that is cheaper to zap than to leave out: 2 MiB. */
@@ -613,7 +642,7 @@ static int vmig_mem_write_chunk(struct vmig_mem *mem, unsigned long index,
 
 	do {
 		if (vmig_mem_wants_page(mem, index)) {
-			fresh = vmig_mem_new_page();
+			fresh = vmig_mem_new_page(mem->memcg);
 			if (!fresh)
 				return -ENOMEM;
 		}
@@ -713,6 +742,16 @@ static vm_fault_t vmig_mem_map(struct vmig_mem *mem, struct vm_fault *vmf,
 				   vmig_mem_prot(vmf->vma, writable));
 }
 
+/* A fault may be taken by a thread of KVM's for the one who has it mapped. */
+static struct page *vmig_mem_fault_page(struct vm_area_struct *vma)
+{
+	struct mem_cgroup *memcg = get_mem_cgroup_from_mm(vma->vm_mm);
+	struct page *page = vmig_mem_new_page(memcg);
+
+	mem_cgroup_put(memcg);
+	return page;
+}
+
 static vm_fault_t vmig_mem_fault(struct vm_fault *vmf)
 {
 	struct vmig_mem *mem = vmf->vma->vm_private_data;
@@ -724,7 +763,7 @@ static vm_fault_t vmig_mem_fault(struct vm_fault *vmf)
 	if (index >= mem->nr_chunks)
 		return VM_FAULT_SIGBUS;
 	if (vmig_mem_wants_page(mem, index)) {
-		fresh = vmig_mem_new_page();
+		fresh = vmig_mem_fault_page(vmf->vma);
 		if (!fresh)
 			return VM_FAULT_OOM;
 	}

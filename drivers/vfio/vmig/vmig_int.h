@@ -149,6 +149,8 @@ void vmig_section_clear(struct vmig_device *vmig);
 /* mem.c */
 int vmig_mem_setup(void);
 void vmig_mem_teardown(void);
+void vmig_mem_charge(struct vmig_mem *mem);
+void vmig_mem_uncharge(struct vmig_mem *mem);
 void vmig_mem_freeze(struct vmig_mem *mem);
 void vmig_mem_thaw(struct vmig_mem *mem);
 void vmig_mem_empty(struct vmig_mem *mem);

@@ -5,6 +5,9 @@
  */
 #include "accel_test.h"
 
+#include <sys/mount.h>
+#include <sys/stat.h>
+
 FIXTURE(memory) {
 	struct vfc_dev d;
 	__u64 size;
@@ -422,6 +425,66 @@ TEST_F_TIMEOUT(memory, words_are_whole, 60)
 	__atomic_store_n(&h.stop, true, __ATOMIC_RELAXED);
 	ASSERT_EQ(0, pthread_join(thread, NULL));
 	munmap(h.p, self->size);
+}
+
+/*
+ * Who opened the device pays for what its threads write.
+ */
+#define CGROUP	"/sys/fs/cgroup"
+#define CHARGED	(8ull * AT_MIB)
+
+static int cgroup_put(const char *group, const char *file, const char *text)
+{
+	char path[VFC_PATH];
+
+	snprintf(path, sizeof(path), CGROUP "%s/%s", group, file);
+	return vfc_file_write(path, text, strlen(text)) < 0;
+}
+
+static long long cgroup_bytes(const char *group)
+{
+	char path[VFC_PATH];
+	long long bytes = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), CGROUP "%s/memory.current", group);
+	f = fopen(path, "r");
+	if (!f)
+		return -1;
+	if (fscanf(f, "%lld", &bytes) != 1)
+		bytes = -1;
+	fclose(f);
+	return bytes;
+}
+
+TEST_F(memory, V1_PRE_05_opener_is_charged)
+{
+	static const char group[] = "/mimic-test";
+	struct mimic_accel_desc desc;
+	struct at t = {};
+	long long before;
+
+	if (!getenv("VFIO_DEV2"))
+		SKIP(return, AT_NO_SECOND);
+	if (access(CGROUP "/cgroup.procs", F_OK))
+		ASSERT_EQ(0, mount("none", CGROUP, "cgroup2", 0, NULL));
+	cgroup_put("", "cgroup.subtree_control", "+memory");
+	mkdir(CGROUP "/mimic-test", 0755);
+	before = cgroup_bytes(group);
+	if (before < 0)
+		SKIP(return, "no memory controller");
+	ASSERT_EQ(0, cgroup_put(group, "cgroup.procs", "0"));
+	at_open(_metadata, &t.d, "VFIO_DEV2");
+	ASSERT_EQ(0, cgroup_put("", "cgroup.procs", "0"));
+
+	at_rings(_metadata, &t, 64);
+	before = cgroup_bytes(group);
+	desc = at_desc(MIMIC_ACCEL_OP_FILL_D, 0, 0, CHARGED);
+	at_ok(_metadata, &t.ring[0], &desc);
+	EXPECT_LE((long long)CHARGED, cgroup_bytes(group) - before);
+	at_close(_metadata, &t);
+	EXPECT_GT(before + (long long)CHARGED / 2, cgroup_bytes(group));
+	EXPECT_EQ(0, rmdir(CGROUP "/mimic-test"));
 }
 
 TEST_HARNESS_MAIN
