@@ -200,7 +200,7 @@ def demo(scene):
 
 
 def main():
-    vmlib.use_one_cpu()
+    vmlib.check_machine()
     if not os.path.isdir("/sys/module/mimic"):
         head("Load the modules")
         host(os.path.join(vmlib.TOP, "scripts/load"))

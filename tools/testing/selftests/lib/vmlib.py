@@ -438,18 +438,11 @@ def load_modules(*parameters):
                    check=True, stdout=sys.stderr)
 
 
-def use_one_cpu():
-    """On an emulated machine, leave one processor.
-
-    QEMU that emulates several processors in threads loses a race now and then
-    when one of them patches code that another one runs, and when an interrupt
-    meets an emulated VMRUN; KVM here does much of both. The outer kernel then
-    hangs or its registers turn up in the guest's.
-    """
-    if "QEMU TCG" not in read_file("/proc/cpuinfo"):
-        return
-    for path in glob.glob("/sys/devices/system/cpu/cpu[1-9]*/online"):
-        write_file(path, "0")
+def check_machine():
+    """Guests in an emulated machine want scripts/lab run -n, which says why."""
+    if "QEMU TCG" in read_file("/proc/cpuinfo") and os.cpu_count() > 1:
+        say("an emulated machine with several processors may lose interrupts "
+            "when guests run in it: use scripts/lab run -n")
 
 
 def kernel_log():
@@ -788,14 +781,6 @@ class Workload:
                 break
         return "\n".join(found)
 
-    def _wait_end(self, name, limit=150):
-        end = time.monotonic() + limit
-        while not self.vm.run("kill -0 $(cat /run/%s.pid) 2>&1" % name)[0]:
-            if time.monotonic() > end:
-                raise Failure("%s in the guest does not end in %d s\n%s" % (
-                    name, limit, self.state()))
-            time.sleep(0.3)
-
     def moved_to(self, vm):
         self.vm = vm
 
@@ -873,7 +858,7 @@ def check_clean(tap, scene, vm, name):
 def main(plan, test):
     """Run test(tap, scene); a Failure or error fails what is left."""
     tap = Tap(plan)
-    use_one_cpu()
+    check_machine()
     load_modules()
     with Scene() as scene:
         try:
