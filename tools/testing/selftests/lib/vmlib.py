@@ -329,7 +329,7 @@ class Vm:
         """What is known of a guest that does not answer."""
         found = ["%s: stderr: %s" % (self.name, self.stderr()),
                  "%s: console: %s" % (self.name, self.console()[-1500:])]
-        if not self.alive():
+        if not self.alive() or not self.qmp:
             return found
         for question in ("info status", "info registers", "info lapic"):
             with contextlib.suppress(Failure, OSError):
