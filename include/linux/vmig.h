@@ -24,6 +24,7 @@
 #include <uapi/linux/vmig_stream.h>
 
 struct address_space;
+struct dentry;
 struct file;
 struct inode;
 struct mem_cgroup;
@@ -154,6 +155,7 @@ struct vmig_ops {
  * @id: number of the object in the stream
  * @nr_chunks: chunks, the last of which may be shorter
  * @size: bytes
+ * @uniform: chunks are numbers, constant; @pages has values of xa_mk_value()
  * @pages: one per chunk; NULL is a hole that reads as zeros
  * @dirty: one bit per chunk: has to be sent (again); only while @tracking
  * @nr_dirty: bits set in @dirty
@@ -177,6 +179,7 @@ struct vmig_mem {
 	u16 id;
 	unsigned long nr_chunks;
 	u64 size;
+	bool uniform;
 	struct page **pages;
 	unsigned long *dirty;
 	unsigned long nr_dirty;
@@ -189,6 +192,65 @@ struct vmig_mem {
 	bool zero_mapped;
 	struct inode *inode;
 	struct mem_cgroup *memcg;
+};
+
+/**
+ * enum vmig_step - where the engine can be made to fail, for tests
+ * @VMIG_STEP_SAVE: begin a saving session; nothing has changed
+ * @VMIG_STEP_RESUME: begin a resuming session; nothing has changed
+ * @VMIG_STEP_STAGE: make a segment; it can be tried again
+ * @VMIG_STEP_RESERVE: get memory for a segment that was received; it can be
+ *	tried again
+ * @VMIG_STEP_PARSE: read a segment that was received; the stream is refused
+ * @VMIG_STEP_FINISH: leave RESUMING with a complete stream; it can be tried again
+ * @VMIG_NR_STEPS: number of steps
+ *
+ * These are all that may fail. What is not here cannot: to stop, to run, to give
+ * up a session, to reset.
+ */
+enum vmig_step {
+	VMIG_STEP_SAVE,
+	VMIG_STEP_RESUME,
+	VMIG_STEP_STAGE,
+	VMIG_STEP_RESERVE,
+	VMIG_STEP_PARSE,
+	VMIG_STEP_FINISH,
+	VMIG_NR_STEPS
+};
+
+/**
+ * struct vmig_fault - a failure that is asked for
+ * @err: errno, positive; 0: none
+ * @skip: so many passes succeed before
+ * @times: so many fail then; 0: for ever
+ */
+struct vmig_fault {
+	u32 err;
+	u32 skip;
+	u32 times;
+};
+
+/**
+ * struct vmig_stats - what a device's sessions did
+ * @segments: staged, or accepted, in the session
+ * @bytes: in them
+ * @acked_segments: acknowledged in the session
+ * @acked_bytes: in them
+ * @acked_unread: those that no read(2) had got; only a client that does not map
+ *	the data section is known to have missed them
+ * @pending_reads: reads of pending_bytes, in the session
+ * @refusals: streams refused since the device was made
+ *
+ * "The session" is the one that goes on, or else the last one.
+ */
+struct vmig_stats {
+	u64 segments;
+	u64 bytes;
+	u64 acked_segments;
+	u64 acked_bytes;
+	u64 acked_unread;
+	u64 pending_reads;
+	u64 refusals;
 };
 
 /**
@@ -221,11 +283,15 @@ struct vmig_config {
  * @state: state of the one state machine, whichever protocol looks at it
  * @run: what the device was last told
  * @session: the saving or resuming session, if any
+ * @section_size: bytes of the v1 data section; constant while it is open
  * @section: v1 data section, allocated while the device is open
+ * @section_read: one bit per byte of @section: read(2) got it since it was staged
  * @section_used: bytes from its begin that may be other than zero
  * @section_mapped: it was mapped, so that all of it may be other than zero
  * @staged_serial: counts segments, so that an effect that was delayed by a
  *	copy to user memory cannot hit a later one
+ * @stats: for debugfs
+ * @faults: failures that are asked for, by step
  */
 struct vmig_device {
 	const struct vmig_config *cfg;
@@ -234,10 +300,14 @@ struct vmig_device {
 	enum vmig_state state;
 	enum vmig_run run;
 	struct vmig_session *session;
+	u32 section_size;
 	void *section;
+	unsigned long *section_read;
 	size_t section_used;
 	bool section_mapped;
 	u64 staged_serial;
+	struct vmig_stats stats;
+	struct vmig_fault faults[VMIG_NR_STEPS];
 };
 
 /* Registration and life cycle. */
@@ -250,6 +320,7 @@ bool vmig_function_reset(struct vmig_device *vmig);
 void vmig_fail(struct vmig_device *vmig);
 enum vmig_state vmig_get_state(struct vmig_device *vmig);
 const char *vmig_state_name(enum vmig_state state);
+void vmig_debugfs_add(struct vmig_device *vmig, struct dentry *dir);
 
 /* Version strings. */
 int vmig_version_print(const struct vmig_ident *ident, char *buf, size_t size);
@@ -258,9 +329,12 @@ int vmig_version_accept(const struct vmig_ident *ident, const char *who,
 
 /* Device memory. */
 int vmig_mem_init(struct vmig_mem *mem, u16 id, u64 size);
+int vmig_mem_init_uniform(struct vmig_mem *mem, u16 id, u64 size);
 void vmig_mem_destroy(struct vmig_mem *mem);
 int vmig_mem_read(struct vmig_mem *mem, u64 off, void *buf, size_t len);
 int vmig_mem_write(struct vmig_mem *mem, u64 off, const void *buf, size_t len);
+int vmig_mem_fill(struct vmig_mem *mem, u64 index, u64 value);
+int vmig_mem_punch(struct vmig_mem *mem, u64 index);
 void vmig_mem_block(struct vmig_mem *mem, bool blocked);
 int vmig_mem_mmap(struct vmig_mem *mem, struct vm_area_struct *vma, u64 off);
 

@@ -77,6 +77,12 @@ static int vmig_check_ids(const struct vmig_config *cfg)
 	return 0;
 }
 
+static bool vmig_section_size_ok(u64 size)
+{
+	return size >= VMIG_SECTION_MIN && size <= VMIG_SECTION_MAX &&
+	       PAGE_ALIGNED(size);
+}
+
 static int vmig_check_config(const struct vmig_config *cfg)
 {
 	char version[VMIG_VERSION_MAX];
@@ -84,10 +90,7 @@ static int vmig_check_config(const struct vmig_config *cfg)
 	if (!cfg->name || !cfg->ops || !cfg->ops->set_run || !cfg->ops->reset ||
 	    cfg->nr_mems > VMIG_MAX_MEMS)
 		return -EINVAL;
-	if (cfg->section_size &&
-	    (cfg->section_size < VMIG_SECTION_MIN ||
-	     cfg->section_size > VMIG_SECTION_MAX ||
-	     !PAGE_ALIGNED(cfg->section_size)))
+	if (cfg->section_size && !vmig_section_size_ok(cfg->section_size))
 		return -EINVAL;
 	if (cfg->ident &&
 	    (cfg->ident->nr_params > VMIG_MAX_PARAMS ||
@@ -114,6 +117,7 @@ int vmig_init(struct vmig_device *vmig, const struct vmig_config *cfg)
 	if (ret)
 		return ret;
 	vmig->cfg = cfg;
+	vmig->section_size = cfg->section_size ?: VMIG_SECTION_DEFAULT;
 	mutex_init(&vmig->lock);
 	vmig->state = VMIG_STATE_RUNNING;
 	vmig->run = VMIG_RUN_NONE;
@@ -334,15 +338,44 @@ static void vmig_session_free(struct vmig_session *session)
 	kfree(session);
 }
 
+/**
+ * vmig_fault() - is a step to fail
+ * @vmig: device
+ * @step: which is about to be taken
+ *
+ * Context: process; vmig_device.lock held.
+ * Return: 0, or the errno that was asked for.
+ */
+int vmig_fault(struct vmig_device *vmig, enum vmig_step step)
+{
+	struct vmig_fault *fault = &vmig->faults[step];
+	int err = fault->err;
+
+	lockdep_assert_held(&vmig->lock);
+	if (!err)
+		return 0;
+	if (fault->skip) {
+		fault->skip--;
+		return 0;
+	}
+	if (fault->times && !--fault->times)
+		fault->err = 0;
+	return -err;
+}
+
 /* All the memory that the session needs until its end. */
 static struct vmig_session *vmig_session_new(struct vmig_device *vmig,
 					     enum vmig_owner owner, bool resume)
 {
 	struct vmig_session *session;
+	int ret;
 
+	ret = vmig_fault(vmig, resume ? VMIG_STEP_RESUME : VMIG_STEP_SAVE);
+	if (ret)
+		return ERR_PTR(ret);
 	session = kzalloc(sizeof(*session), GFP_KERNEL_ACCOUNT);
 	if (!session)
-		return NULL;
+		return ERR_PTR(-ENOMEM);
 	session->owner = owner;
 	if (resume)
 		session->resume = vmig_resume_new(vmig);
@@ -351,7 +384,7 @@ static struct vmig_session *vmig_session_new(struct vmig_device *vmig,
 	if (session->resume || session->save)
 		return session;
 	kfree(session);
-	return NULL;
+	return ERR_PTR(-ENOMEM);
 }
 
 /**
@@ -367,7 +400,7 @@ void vmig_section_clear(struct vmig_device *vmig)
 	lockdep_assert_held(&vmig->lock);
 	/* Whoever has it mapped stores where it likes. */
 	if (READ_ONCE(vmig->section_mapped))
-		len = vmig_v1_section_size(vmig);
+		len = vmig->section_size;
 	if (vmig->section)
 		memset(vmig->section, 0, len);
 	vmig->section_used = 0;
@@ -393,6 +426,7 @@ static void vmig_session_start(struct vmig_device *vmig,
 {
 	lockdep_assert_held(&vmig->lock);
 	vmig->session = session;
+	memset(&vmig->stats, 0, offsetof(struct vmig_stats, refusals));
 	if (session->save) {
 		vmig_mems(vmig, vmig_mem_track);
 		return;
@@ -459,6 +493,13 @@ static int vmig_check_owner(struct vmig_device *vmig, enum vmig_state target,
 	return 0;
 }
 
+static int vmig_check_complete(struct vmig_device *vmig)
+{
+	if (!vmig_resume_complete(vmig->session->resume))
+		return -EINVAL;
+	return vmig_fault(vmig, VMIG_STEP_FINISH);
+}
+
 /**
  * vmig_set_state() - bring the device to a state
  * @vmig: device
@@ -469,7 +510,7 @@ static int vmig_check_owner(struct vmig_device *vmig, enum vmig_state target,
  * Source: migration-rules.rst, V1-ST.
  * Return: 0, also if it is there already; or, with nothing changed, -EIO in
  * ERROR, -EINVAL if there is no way or a resume is not complete, -EBUSY if the
- * session belongs to another protocol, -ENOMEM.
+ * session belongs to another protocol, -ENOMEM, or what vmig_fault() says.
  */
 int vmig_set_state(struct vmig_device *vmig, enum vmig_state target,
 		   enum vmig_owner owner)
@@ -487,20 +528,31 @@ int vmig_set_state(struct vmig_device *vmig, enum vmig_state target,
 		ret = vmig_check_owner(vmig, target, owner);
 	if (ret || vmig->state == target)
 		return ret;
-	if (vmig->state == VMIG_STATE_RESUMING &&
-	    !vmig_resume_complete(vmig->session->resume))
-		return -EINVAL;
+	if (vmig->state == VMIG_STATE_RESUMING) {
+		ret = vmig_check_complete(vmig);
+		if (ret)
+			return ret;
+	}
 	if (starts) {
 		fresh = vmig_session_new(vmig, owner,
 					 target == VMIG_STATE_RESUMING);
-		if (!fresh)
-			return -ENOMEM;
+		if (IS_ERR(fresh))
+			return PTR_ERR(fresh);
 	}
 
 	while (vmig->state != target &&
 	       !vmig_fsm_next(vmig->state, target, VMIG_FLAGS, &next))
 		vmig_step(vmig, next, &fresh);
 	return 0;
+}
+
+static void vmig_section_free(struct vmig_device *vmig)
+{
+	lockdep_assert_held(&vmig->lock);
+	kvfree(vmig->section_read);
+	vmig->section_read = NULL;
+	vfree(vmig->section);
+	vmig->section = NULL;
 }
 
 /* Power-on, stopped, no session. */
@@ -514,6 +566,21 @@ static void vmig_clear(struct vmig_device *vmig)
 	vmig_mems(vmig, vmig_mem_reveal);
 }
 
+static int vmig_section_alloc(struct vmig_device *vmig)
+{
+	lockdep_assert_held(&vmig->lock);
+	vmig->section = __vmalloc(vmig->section_size,
+				  GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	vmig->section_read = kvzalloc(vmig->section_size / BITS_PER_BYTE,
+				      GFP_KERNEL_ACCOUNT);
+	vmig->section_used = 0;
+	vmig->section_mapped = false;
+	if (vmig->section && vmig->section_read)
+		return 0;
+	vmig_section_free(vmig);
+	return -ENOMEM;
+}
+
 /**
  * vmig_open() - the first client opens the device
  * @vmig: device
@@ -525,23 +592,19 @@ static void vmig_clear(struct vmig_device *vmig)
  */
 int vmig_open(struct vmig_device *vmig)
 {
-	void *section = NULL;
+	int ret = 0;
 
-	if (vmig->cfg->ident) {
-		section = __vmalloc(vmig_v1_section_size(vmig),
-				    GFP_KERNEL_ACCOUNT | __GFP_ZERO);
-		if (!section)
-			return -ENOMEM;
-	}
 	mutex_lock(&vmig->lock);
+	if (vmig->cfg->ident)
+		ret = vmig_section_alloc(vmig);
+	if (ret)
+		goto out;
 	vmig_mems(vmig, vmig_mem_charge);
-	vmig->section = section;
-	vmig->section_used = 0;
-	vmig->section_mapped = false;
 	vmig->state = VMIG_STATE_RUNNING;
 	vmig_raise(vmig, VMIG_RUN_ALL);
+out:
 	mutex_unlock(&vmig->lock);
-	return 0;
+	return ret;
 }
 EXPORT_SYMBOL_GPL(vmig_open);
 
@@ -560,8 +623,7 @@ void vmig_close(struct vmig_device *vmig)
 	vmig_clear(vmig);
 	vmig_mems(vmig, vmig_mem_uncharge);
 	vmig->state = VMIG_STATE_RUNNING;
-	vfree(vmig->section);
-	vmig->section = NULL;
+	vmig_section_free(vmig);
 	mutex_unlock(&vmig->lock);
 }
 EXPORT_SYMBOL_GPL(vmig_close);
@@ -655,14 +717,26 @@ enum vmig_state vmig_get_state(struct vmig_device *vmig)
 EXPORT_SYMBOL_GPL(vmig_get_state);
 
 /**
- * vmig_v1_section_size() - bytes of the v1 data section
+ * vmig_set_section_size() - change the v1 data section of a device
  * @vmig: device
+ * @size: bytes, as in struct vmig_config
  *
- * Return: bytes, a multiple of the page size.
+ * Context: process, may sleep; no lock held.
+ * Return: 0; -EINVAL for a size that cannot be; -EBUSY if the device is open.
  */
-u32 vmig_v1_section_size(const struct vmig_device *vmig)
+int vmig_set_section_size(struct vmig_device *vmig, u64 size)
 {
-	return vmig->cfg->section_size ?: VMIG_SECTION_DEFAULT;
+	int ret = 0;
+
+	if (!vmig_section_size_ok(size))
+		return -EINVAL;
+	mutex_lock(&vmig->lock);
+	if (vmig->section)
+		ret = -EBUSY;
+	else
+		vmig->section_size = size;
+	mutex_unlock(&vmig->lock);
+	return ret;
 }
 
 static int __init vmig_module_init(void)

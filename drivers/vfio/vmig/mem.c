@@ -3,7 +3,8 @@
  * Tracked device memory.
  *
  * Memory is a table of order-0 pages, one per chunk; a chunk without a page is a
- * hole and reads as zeros. Invariants, all under vmig_mem.lock:
+ * hole and reads as zeros. In uniform memory, which cannot be mapped, a chunk is
+ * one number instead of a page. Invariants, all under vmig_mem.lock:
  *
  *  - While changes are tracked, a chunk that is not dirty has no writable page
  *    table entry. The bit is set and the writable entry made in one critical
@@ -27,11 +28,13 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mount.h>
+#include <linux/nospec.h>
 #include <linux/overflow.h>
 #include <linux/pseudo_fs.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/vfio.h>
+#include <linux/xarray.h>
 
 #include "vmig_int.h"
 #include "vmig_compat.h"
@@ -111,6 +114,28 @@ int vmig_mem_init(struct vmig_mem *mem, u16 id, u64 size)
 EXPORT_SYMBOL_GPL(vmig_mem_init);
 
 /**
+ * vmig_mem_init_uniform() - make a memory object whose chunks are numbers
+ * @mem: zeroed
+ * @id: number of the object in the stream
+ * @size: bytes, a multiple of VMIG_CHUNK_SIZE; 0 is allowed
+ *
+ * A chunk holds one 64-bit number, over and over, and costs 8 bytes of memory.
+ * So a device can have more state to migrate than its host has memory. It is
+ * changed by vmig_mem_fill() and vmig_mem_punch() only, and cannot be mapped.
+ *
+ * Context: process, may sleep.
+ * Return: as vmig_mem_init(); -EINVAL also if @size is no multiple.
+ */
+int vmig_mem_init_uniform(struct vmig_mem *mem, u16 id, u64 size)
+{
+	if (size & (VMIG_CHUNK_SIZE - 1))
+		return -EINVAL;
+	mem->uniform = true;
+	return vmig_mem_init(mem, id, size);
+}
+EXPORT_SYMBOL_GPL(vmig_mem_init_uniform);
+
+/**
  * vmig_mem_destroy() - free a memory object that nobody uses or maps
  * @mem: memory
  *
@@ -178,6 +203,12 @@ static struct page *vmig_mem_drop_page(struct vmig_mem *mem, unsigned long index
 	if (test_bit(index, mem->dirty))
 		mem->nr_dirty_holes++;
 	return page;
+}
+
+static void vmig_mem_free_page(struct vmig_mem *mem, struct page *page)
+{
+	if (!mem->uniform)
+		__free_page(page);
 }
 
 static void vmig_mem_zap(struct vmig_mem *mem, unsigned long first,
@@ -316,7 +347,7 @@ void vmig_mem_empty(struct vmig_mem *mem)
 	for (i = 0; i < mem->nr_chunks && mem->nr_pages; i++) {
 		if (!mem->pages[i])
 			continue;
-		__free_page(vmig_mem_drop_page(mem, i));
+		vmig_mem_free_page(mem, vmig_mem_drop_page(mem, i));
 		vmig_mem_mark(mem, i);
 		cond_resched();
 	}
@@ -449,6 +480,23 @@ out:
 	return nr;
 }
 
+/* Bytes of a chunk that is no hole; @in and @len are inside. */
+static void vmig_mem_get(struct vmig_mem *mem, unsigned long index, void *buf,
+			 size_t in, size_t len)
+{
+	struct page *page = mem->pages[index];
+	__le64 word;
+
+	lockdep_assert_held(&mem->lock);
+	if (!mem->uniform) {
+		memcpy_from_page(buf, page, in, len);
+		return;
+	}
+	word = cpu_to_le64(xa_to_value(page));
+	for (; len; len--, in++, buf++)
+		*(u8 *)buf = ((u8 *)&word)[in % sizeof(word)];
+}
+
 /**
  * vmig_mem_snapshot() - copy a chunk that was taken
  * @mem: memory
@@ -465,7 +513,7 @@ bool vmig_mem_snapshot(struct vmig_mem *mem, unsigned long index, void *buf)
 	mutex_lock(&mem->lock);
 	page = mem->pages[index];
 	if (page)
-		memcpy_from_page(buf, page, 0, vmig_chunk_len(mem, index));
+		vmig_mem_get(mem, index, buf, 0, vmig_chunk_len(mem, index));
 	mutex_unlock(&mem->lock);
 	return page;
 }
@@ -523,22 +571,42 @@ bool vmig_mem_idle(struct vmig_mem *mem)
 	return idle;
 }
 
-/**
- * vmig_mem_place() - put a received chunk into hidden memory
- * @mem: memory; hidden
- * @index: of the chunk
- * @data: vmig_chunk_len() bytes, or NULL for a hole
- * @spare: a free page, set to NULL if it was used; or NULL, and set to the page
- *	that a hole has freed
- *
- * Context: process. Takes vmig_mem.lock.
+/*
+ * Make a chunk of uniform memory this number, or a hole. Numbers are what fits in
+ * an entry of an xarray, since a table entry has to be told from a page.
  */
-void vmig_mem_place(struct vmig_mem *mem, unsigned long index, const void *data,
-		    struct page **spare)
+static int vmig_mem_set_number(struct vmig_mem *mem, unsigned long index, u64 value)
+{
+	lockdep_assert_held(&mem->lock);
+	if (value > LONG_MAX)
+		return -EINVAL;
+	if (mem->pages[index])
+		vmig_mem_drop_page(mem, index);
+	if (value)
+		vmig_mem_put_page(mem, index, xa_mk_value(value));
+	return 0;
+}
+
+static int vmig_mem_place_number(struct vmig_mem *mem, unsigned long index,
+				 const void *data)
+{
+	__le64 word;
+
+	if (!data)
+		return vmig_mem_set_number(mem, index, 0);
+	/* Equal to itself, shifted by a word: nothing but that word. */
+	memcpy(&word, data, sizeof(word));
+	if (memcmp(data, data + sizeof(word), VMIG_CHUNK_SIZE - sizeof(word)))
+		return -EINVAL;
+	return vmig_mem_set_number(mem, index, le64_to_cpu(word));
+}
+
+static void vmig_mem_place_page(struct vmig_mem *mem, unsigned long index,
+				const void *data, struct page **spare)
 {
 	u32 len = vmig_chunk_len(mem, index);
 
-	mutex_lock(&mem->lock);
+	lockdep_assert_held(&mem->lock);
 	if (data && !mem->pages[index]) {
 		vmig_mem_put_page(mem, index, *spare);
 		*spare = NULL;
@@ -549,7 +617,32 @@ void vmig_mem_place(struct vmig_mem *mem, unsigned long index, const void *data,
 		memcpy_to_page(mem->pages[index], 0, data, len);
 	else if (mem->pages[index])
 		*spare = vmig_mem_drop_page(mem, index);
+}
+
+/**
+ * vmig_mem_place() - put a received chunk into hidden memory
+ * @mem: memory; hidden
+ * @index: of the chunk
+ * @data: vmig_chunk_len() bytes, or NULL for a hole
+ * @spare: a free page, set to NULL if it was used; or NULL, and set to the page
+ *	that a hole has freed
+ *
+ * Context: process. Takes vmig_mem.lock.
+ * Return: 0; -EINVAL, with nothing changed, if the memory is uniform and the
+ * chunk is not.
+ */
+int vmig_mem_place(struct vmig_mem *mem, unsigned long index, const void *data,
+		   struct page **spare)
+{
+	int ret = 0;
+
+	mutex_lock(&mem->lock);
+	if (mem->uniform)
+		ret = vmig_mem_place_number(mem, index, data);
+	else
+		vmig_mem_place_page(mem, index, data, spare);
 	mutex_unlock(&mem->lock);
+	return ret;
 }
 
 static bool vmig_mem_in_range(const struct vmig_mem *mem, u64 off, size_t len)
@@ -580,7 +673,7 @@ int vmig_mem_read(struct vmig_mem *mem, u64 off, void *buf, size_t len)
 		mutex_lock(&mem->lock);
 		page = mem->hidden ? NULL : mem->pages[index];
 		if (page)
-			memcpy_from_page(buf, page, in, n);
+			vmig_mem_get(mem, index, buf, in, n);
 		else
 			memset(buf, 0, n);
 		mutex_unlock(&mem->lock);
@@ -664,15 +757,15 @@ static int vmig_mem_write_chunk(struct vmig_mem *mem, unsigned long index,
  * @len: bytes; 0 is allowed
  *
  * Context: process, may sleep. Takes vmig_mem.lock, a chunk at a time.
- * Return: 0; -EINVAL if the range is not inside the memory; -EIO if the device
- * is stopped and the memory may not change; -ENOMEM. Chunks before the one that
- * failed have been written.
+ * Return: 0; -EINVAL if the range is not inside the memory, or the memory is
+ * uniform; -EIO if the device is stopped and the memory may not change; -ENOMEM.
+ * Chunks before the one that failed have been written.
  */
 int vmig_mem_write(struct vmig_mem *mem, u64 off, const void *buf, size_t len)
 {
 	int ret = 0;
 
-	if (!vmig_mem_in_range(mem, off, len))
+	if (mem->uniform || !vmig_mem_in_range(mem, off, len))
 		return -EINVAL;
 	while (len && !ret) {
 		size_t in = offset_in_page(off), n = min(len, PAGE_SIZE - in);
@@ -685,6 +778,63 @@ int vmig_mem_write(struct vmig_mem *mem, u64 off, const void *buf, size_t len)
 	return ret;
 }
 EXPORT_SYMBOL_GPL(vmig_mem_write);
+
+/**
+ * vmig_mem_fill() - fill a chunk of uniform memory
+ * @mem: memory; uniform
+ * @index: of the chunk
+ * @value: number to repeat, up to LONG_MAX; 0 makes it a hole
+ *
+ * Context: process. Takes vmig_mem.lock.
+ * Return: 0; -EINVAL if there is no such chunk, the number is too large, or the
+ * memory is not uniform; -EIO if the device is stopped.
+ */
+int vmig_mem_fill(struct vmig_mem *mem, u64 index, u64 value)
+{
+	int ret = -EIO;
+
+	if (!mem->uniform || index >= mem->nr_chunks)
+		return -EINVAL;
+	index = array_index_nospec(index, mem->nr_chunks);
+	mutex_lock(&mem->lock);
+	if (!mem->frozen)
+		ret = vmig_mem_set_number(mem, index, value);
+	if (!ret)
+		vmig_mem_mark(mem, index);
+	mutex_unlock(&mem->lock);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(vmig_mem_fill);
+
+/**
+ * vmig_mem_punch() - make a chunk a hole
+ * @mem: memory
+ * @index: of the chunk
+ *
+ * Context: process. Takes vmig_mem.lock.
+ * Return: 0; -EINVAL if there is no such chunk; -EIO if the device is stopped.
+ */
+int vmig_mem_punch(struct vmig_mem *mem, u64 index)
+{
+	int ret = -EIO;
+
+	if (index >= mem->nr_chunks)
+		return -EINVAL;
+	index = array_index_nospec(index, mem->nr_chunks);
+	mutex_lock(&mem->lock);
+	if (mem->frozen)
+		goto out;
+	ret = 0;
+	if (!mem->pages[index])
+		goto out;
+	vmig_mem_zap(mem, index, 1);
+	vmig_mem_free_page(mem, vmig_mem_drop_page(mem, index));
+	vmig_mem_mark(mem, index);
+out:
+	mutex_unlock(&mem->lock);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(vmig_mem_punch);
 
 static pgprot_t vmig_mem_prot(const struct vm_area_struct *vma, bool writable)
 {
@@ -845,15 +995,17 @@ static struct file *vmig_map_file(struct vmig_mem *mem, struct file *device)
  *
  * Context: the driver's mmap op.
  * Source: migration-rules.rst, V1-DISC-10, DEV-06.
- * Return: 0; -EINVAL for a private or misplaced mapping; -ENOMEM.
+ * Return: 0; -EINVAL for a private or misplaced mapping, or uniform memory;
+ * -ENOMEM.
  */
 int vmig_mem_mmap(struct vmig_mem *mem, struct vm_area_struct *vma, u64 off)
 {
 	u64 len = vma->vm_end - vma->vm_start;
 	struct file *file;
 
-	if (!(vma->vm_flags & VM_SHARED) || !IS_ALIGNED(off, PAGE_SIZE) ||
-	    off > mem->size || len > PAGE_ALIGN(mem->size) - off)
+	if (mem->uniform || !(vma->vm_flags & VM_SHARED) ||
+	    !IS_ALIGNED(off, PAGE_SIZE) || off > mem->size ||
+	    len > PAGE_ALIGN(mem->size) - off)
 		return -EINVAL;
 	file = vmig_map_file(mem, vma->vm_file);
 	if (IS_ERR(file))

@@ -98,6 +98,7 @@ static int vmig_resume_place(struct vmig_resume *r, struct vmig_mem *mem,
 			     unsigned long index, const void *data)
 {
 	struct page *spare = NULL;
+	int ret;
 
 	if (data) {
 		spare = vmig_resume_get_page(r);
@@ -105,9 +106,9 @@ static int vmig_resume_place(struct vmig_resume *r, struct vmig_mem *mem,
 		if (WARN_ON_ONCE(!spare))
 			return -ENOMEM;
 	}
-	vmig_mem_place(mem, index, data, &spare);
+	ret = vmig_mem_place(mem, index, data, &spare);
 	vmig_resume_put_page(r, spare);
-	return 0;
+	return ret;
 }
 
 static int vmig_resume_chunk(void *ctx, const struct vmig_rec_chunk *chunk,
@@ -268,10 +269,16 @@ int vmig_resume_reserve(struct vmig_resume *r, size_t len)
  */
 int vmig_resume_feed(struct vmig_resume *r, const void *buf, size_t len)
 {
+	bool refused = r->parser.refused;
 	int ret;
 
 	lockdep_assert_held(&r->vmig->lock);
 	ret = vmig_parser_feed(&r->parser, buf, len);
+	r->vmig->stats.refusals += !refused && ret;
+	if (!ret) {
+		r->vmig->stats.segments++;
+		r->vmig->stats.bytes += len;
+	}
 	trace_vmig_feed(r->vmig, len, ret);
 	return ret;
 }
@@ -282,6 +289,8 @@ int vmig_resume_feed(struct vmig_resume *r, const void *buf, size_t len)
  */
 void vmig_resume_poison(struct vmig_resume *r)
 {
+	lockdep_assert_held(&r->vmig->lock);
+	r->vmig->stats.refusals += !r->parser.refused;
 	r->parser.refused = true;
 }
 

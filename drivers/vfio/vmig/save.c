@@ -316,24 +316,32 @@ static void vmig_emit_all(struct vmig_save *s, struct vmig_out *out)
  * @size: bytes of @buf, enough for the largest record
  *
  * Source: migration-rules.rst, R1.
- * Return: bytes of the staged segment; 0 if there is nothing to collect now.
+ * Return: bytes of the staged segment; 0 if there is nothing to collect now; a
+ * negative errno from vmig_fault().
  */
-u32 vmig_save_stage(struct vmig_save *s, void *buf, size_t size)
+int vmig_save_stage(struct vmig_save *s, void *buf, size_t size)
 {
 	struct vmig_out out = { .buf = buf, .size = size };
 	struct vmig_segment *seg = &s->segment;
+	int ret;
 
 	lockdep_assert_held(&s->vmig->lock);
 	if (seg->len)
 		return seg->len;
+	ret = vmig_fault(s->vmig, VMIG_STEP_STAGE);
+	if (ret)
+		return ret;
 	seg->first_seq = s->seq;
 	seg->header = false;
 	seg->sized = false;
 	seg->nr_chunks = 0;
 	vmig_emit_all(s, &out);
 	seg->len = out.len;
-	if (out.len)
-		trace_vmig_stage(s->vmig, seg->first_seq, out.len);
+	if (!out.len)
+		return 0;
+	s->vmig->stats.segments++;
+	s->vmig->stats.bytes += out.len;
+	trace_vmig_stage(s->vmig, seg->first_seq, out.len);
 	return seg->len;
 }
 
@@ -343,7 +351,12 @@ u32 vmig_save_stage(struct vmig_save *s, void *buf, size_t size)
  */
 void vmig_save_ack(struct vmig_save *s)
 {
+	struct vmig_stats *stats = &s->vmig->stats;
+
 	lockdep_assert_held(&s->vmig->lock);
+	stats->acked_segments++;
+	stats->acked_bytes += s->segment.len;
+	trace_vmig_ack(s->vmig, s->segment.len);
 	s->segment.len = 0;
 	s->segment.sized = false;
 }

@@ -8,6 +8,8 @@
  * does (dropping a segment, say) happens after the client has got the answer,
  * and only if the segment that it is about is still there.
  */
+#include <linux/bitmap.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/nospec.h>
 #include <linux/sizes.h>
@@ -98,13 +100,14 @@ static struct vmig_resume *vmig_v1_resume(struct vmig_device *vmig)
 }
 
 /* Make a segment if there is none; behind it, nothing of the last one remains. */
-static u32 vmig_v1_stage(struct vmig_device *vmig, struct vmig_save *s)
+static int vmig_v1_stage(struct vmig_device *vmig, struct vmig_save *s)
 {
 	bool fresh = !s->segment.len;
-	u32 len = vmig_save_stage(s, vmig->section, vmig_v1_section_size(vmig));
+	int len = vmig_save_stage(s, vmig->section, vmig->section_size);
 
-	if (fresh && len) {
+	if (fresh && len > 0) {
 		vmig->staged_serial++;
+		bitmap_zero(vmig->section_read, len);
 		if (vmig->section_used > len)
 			memset(vmig->section + len, 0, vmig->section_used - len);
 		vmig->section_used = len;
@@ -132,6 +135,7 @@ static u64 vmig_v1_get_pending(struct vmig_device *vmig,
 
 	if (!s)
 		return 0;
+	vmig->stats.pending_reads++;
 	pending = vmig_save_pending(s);
 	if (s->segment.len && s->segment.sized) {
 		effect->ack = true;
@@ -140,23 +144,32 @@ static u64 vmig_v1_get_pending(struct vmig_device *vmig,
 	return pending;
 }
 
-static u64 vmig_v1_get_offset(struct vmig_device *vmig)
+static int vmig_v1_get_offset(struct vmig_device *vmig, u64 *value)
 {
 	struct vmig_save *s = vmig_v1_save(vmig);
+	int len = s ? vmig_v1_stage(vmig, s) : 0;
 
-	if (s)
-		vmig_v1_stage(vmig, s);
-	return VMIG_V1_DATA;
+	*value = VMIG_V1_DATA;
+	return min(len, 0);
 }
 
-static u64 vmig_v1_get_size(struct vmig_device *vmig,
+static int vmig_v1_get_size(struct vmig_device *vmig, u64 *value,
 			    struct vmig_v1_effect *effect)
 {
 	struct vmig_save *s = vmig_v1_save(vmig);
-	u32 len = s ? vmig_v1_stage(vmig, s) : 0;
+	int len = s ? vmig_v1_stage(vmig, s) : 0;
 
-	effect->sized = len;
-	return len;
+	effect->sized = len > 0;
+	*value = max(len, 0);
+	return min(len, 0);
+}
+
+/* Bytes of the staged segment that no read(2) has got. */
+static u32 vmig_v1_unread(struct vmig_device *vmig, const struct vmig_save *s)
+{
+	if (READ_ONCE(vmig->section_mapped))
+		return 0;
+	return s->segment.len - bitmap_weight(vmig->section_read, s->segment.len);
 }
 
 static void vmig_v1_take_effect(struct vmig_device *vmig,
@@ -173,7 +186,7 @@ static void vmig_v1_take_effect(struct vmig_device *vmig,
 	if (effect->sized)
 		s->segment.sized = true;
 	if (effect->ack) {
-		trace_vmig_ack(vmig, s->segment.len);
+		vmig->stats.acked_unread += vmig_v1_unread(vmig, s);
 		vmig_save_ack(s);
 	}
 out:
@@ -184,7 +197,8 @@ static ssize_t vmig_v1_get(struct vmig_device *vmig, char __user *buf,
 			   size_t count, u64 off)
 {
 	struct vmig_v1_effect effect = {};
-	u64 value;
+	u64 value = 0;
+	int ret = 0;
 
 	mutex_lock(&vmig->lock);
 	switch (off) {
@@ -195,17 +209,18 @@ static ssize_t vmig_v1_get(struct vmig_device *vmig, char __user *buf,
 		value = vmig_v1_get_pending(vmig, &effect);
 		break;
 	case VMIG_V1_REG(data_offset):
-		value = vmig_v1_get_offset(vmig);
+		ret = vmig_v1_get_offset(vmig, &value);
 		break;
 	case VMIG_V1_REG(data_size):
-		value = vmig_v1_get_size(vmig, &effect);
+		ret = vmig_v1_get_size(vmig, &value, &effect);
 		break;
 	default:	/* reserved */
-		value = 0;
 		break;
 	}
 	effect.serial = vmig->staged_serial;
 	mutex_unlock(&vmig->lock);
+	if (ret)
+		return ret;
 
 	/* Little endian hosts only, as the rest of the simulated bus. */
 	if (copy_to_user(buf, &value, count))
@@ -224,16 +239,22 @@ static int vmig_v1_commit(struct vmig_device *vmig, u64 len)
 		return -EINVAL;
 	if (!len)
 		return 0;
-	if (len > vmig_v1_section_size(vmig)) {
+	if (len > vmig->section_size) {
 		vmig_resume_poison(r);
 		vmig_section_clear(vmig);
 		return -EINVAL;
 	}
 	/* Before a byte is looked at, so that it can simply be tried again. */
-	ret = vmig_resume_reserve(r, len);
+	ret = vmig_fault(vmig, VMIG_STEP_RESERVE);
+	if (!ret)
+		ret = vmig_resume_reserve(r, len);
 	if (ret)
 		return ret;
-	ret = vmig_resume_feed(r, vmig->section, len);
+	ret = vmig_fault(vmig, VMIG_STEP_PARSE);
+	if (ret)
+		vmig_resume_poison(r);
+	else
+		ret = vmig_resume_feed(r, vmig->section, len);
 	/* The next segment begins with a fresh buffer. */
 	vmig_section_clear(vmig);
 	return ret;
@@ -298,7 +319,7 @@ static ssize_t vmig_v1_readable(struct vmig_device *vmig, u64 off, size_t count,
 	if (s)
 		end = s->segment.len;
 	else if (vmig_v1_resume(vmig))
-		end = vmig_v1_section_size(vmig);
+		end = vmig->section_size;
 	if (vmig->state == VMIG_STATE_ERROR)
 		ret = -EIO;
 	else if (off < end)
@@ -322,12 +343,15 @@ static ssize_t vmig_v1_read_data(struct vmig_device *vmig, char __user *buf,
 	if (left == n)
 		return -EFAULT;
 
+	n -= left;
 	mutex_lock(&vmig->lock);
 	/* Somebody ended the session or collected the segment meanwhile. */
 	if (serial != vmig->staged_serial)
 		n = -EINVAL;
+	else
+		bitmap_set(vmig->section_read, off, n);
 	mutex_unlock(&vmig->lock);
-	return n < 0 ? n : n - left;
+	return n;
 }
 
 /* Put bytes into the section, if there is still a session that takes them. */
@@ -383,7 +407,7 @@ static ssize_t vmig_v1_write_data(struct vmig_device *vmig,
  */
 static bool vmig_v1_clip(struct vmig_device *vmig, size_t *count, u64 off)
 {
-	u32 size = vmig_v1_section_size(vmig);
+	u32 size = vmig->section_size;
 
 	if (off >= size)
 		return false;
@@ -457,7 +481,7 @@ static vm_fault_t vmig_v1_fault(struct vm_fault *vmf)
 	u64 off = (u64)vmf->pgoff << PAGE_SHIFT;
 	struct page *page;
 
-	if (off >= vmig_v1_section_size(vmig))
+	if (off >= vmig->section_size)
 		return VM_FAULT_SIGBUS;
 	page = vmalloc_to_page(vmig->section + off);
 	get_page(page);
@@ -482,7 +506,7 @@ static const struct vm_operations_struct vmig_v1_vm_ops = {
 int vmig_v1_mmap(struct vmig_device *vmig, struct vm_area_struct *vma, u64 off)
 {
 	u64 len = vma->vm_end - vma->vm_start;
-	u32 size = vmig_v1_section_size(vmig);
+	u32 size = vmig->section_size;
 
 	if (!(vma->vm_flags & VM_SHARED) || off < VMIG_V1_DATA)
 		return -EINVAL;
@@ -509,7 +533,7 @@ u64 vmig_v1_region_size(const struct vmig_device *vmig)
 {
 	if (!vmig->cfg->ident)
 		return 0;
-	return VMIG_V1_DATA + vmig_v1_section_size(vmig);
+	return VMIG_V1_DATA + vmig->section_size;
 }
 EXPORT_SYMBOL_GPL(vmig_v1_region_size);
 
@@ -526,7 +550,7 @@ static int vmig_v1_cap_sparse(struct vmig_device *vmig, struct vfio_info_cap *ca
 	sparse->header.version = 1;
 	sparse->nr_areas = 1;
 	sparse->areas[0].offset = VMIG_V1_DATA;
-	sparse->areas[0].size = vmig_v1_section_size(vmig);
+	sparse->areas[0].size = vmig->section_size;
 	ret = vfio_info_add_capability(caps, &sparse->header, size);
 	kfree(sparse);
 	return ret;

@@ -10,6 +10,7 @@
  *   stream.c	records (pure)
  *   version.c	the judge (pure)
  *   v1.c	the v1 migration region
+ *   debugfs.c	looking in, and making steps fail
  *
  * A protocol's front end asks for states and moves bytes; it never sees records
  * or objects.
@@ -143,7 +144,8 @@ void vmig_manifest_sum(struct vmig_device *vmig, struct vmig_manifest *m,
 size_t vmig_blobs_size(const struct vmig_device *vmig);
 int vmig_version_accept_stream(struct vmig_device *vmig, const char *buf,
 			       size_t len);
-u32 vmig_v1_section_size(const struct vmig_device *vmig);
+int vmig_set_section_size(struct vmig_device *vmig, u64 size);
+int vmig_fault(struct vmig_device *vmig, enum vmig_step step);
 void vmig_section_clear(struct vmig_device *vmig);
 
 /* mem.c */
@@ -164,8 +166,8 @@ bool vmig_mem_snapshot(struct vmig_mem *mem, unsigned long index, void *buf);
 void vmig_mem_redirty(struct vmig_mem *mem, unsigned long index);
 u64 vmig_mem_pending(struct vmig_mem *mem, u32 header);
 bool vmig_mem_idle(struct vmig_mem *mem);
-void vmig_mem_place(struct vmig_mem *mem, unsigned long index, const void *data,
-		    struct page **spare);
+int vmig_mem_place(struct vmig_mem *mem, unsigned long index, const void *data,
+		   struct page **spare);
 u32 vmig_chunk_len(const struct vmig_mem *mem, unsigned long index);
 
 /* save.c */
@@ -173,7 +175,7 @@ struct vmig_save *vmig_save_new(struct vmig_device *vmig);
 void vmig_save_free(struct vmig_save *s);
 void vmig_save_stop(struct vmig_save *s);
 u64 vmig_save_pending(struct vmig_save *s);
-u32 vmig_save_stage(struct vmig_save *s, void *buf, size_t size);
+int vmig_save_stage(struct vmig_save *s, void *buf, size_t size);
 void vmig_save_ack(struct vmig_save *s);
 
 /* resume.c */
