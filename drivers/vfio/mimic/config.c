@@ -90,8 +90,10 @@ static void mimic_fill_bars(struct mimic_config *cfg,
 {
 	mimic_bar(cfg, MIMIC_BAR_REGS, 4, type->model->regs_size,
 		  PCI_BASE_ADDRESS_MEM_TYPE_32);
-	mimic_bar(cfg, MIMIC_BAR_MEM, 8, type->mem_size,
-		  PCI_BASE_ADDRESS_MEM_TYPE_64 | PCI_BASE_ADDRESS_MEM_PREFETCH);
+	if (type->share->parts)
+		mimic_bar(cfg, MIMIC_BAR_MEM, 8, type->mem_size,
+			  PCI_BASE_ADDRESS_MEM_TYPE_64 |
+			  PCI_BASE_ADDRESS_MEM_PREFETCH);
 	mimic_bar(cfg, MIMIC_BAR_MSIX, 4, MIMIC_MSIX_BAR_SIZE,
 		  PCI_BASE_ADDRESS_MEM_TYPE_32);
 }

@@ -10,7 +10,7 @@
  *   config.c  PCI config space that the client sees
  *   irq.c     INTx, MSI-X, ERR and REQ by what SET_IRQS set up
  *   dma.c     access to guest memory
- *   models/   one file per device model
+ *   models/   the device models
  *
  * A model knows registers, memory, DMA and interrupts. It never sees a
  * migration: it is told what it may do (set_run), and gives and takes its
@@ -55,8 +55,31 @@
 struct mimic_vdev;
 
 /**
+ * struct mimic_share - a type that each parent has of a model
+ * @suffix: end of the type's name, behind the model's
+ * @title: for people, behind the model's name and what follows from the below
+ * @parts: an instance has one of so many equal parts of the parent's memory, as
+ *	device memory in BAR2; 0: it has @state instead
+ * @state: bytes of state that no BAR shows, and only the model can change
+ * @uniform: that state is uniform memory, see vmig_mem_init_uniform()
+ * @section_size: bytes of the v1 data section, as in struct vmig_config
+ * @migratable: instances can migrate
+ */
+struct mimic_share {
+	const char *suffix;
+	const char *title;
+	unsigned int parts;
+	u64 state;
+	bool uniform;
+	u32 section_size;
+	bool migratable;
+};
+
+/**
  * struct mimic_model - a device model
  * @name: part of type names and of the version string
+ * @nr_shares: entries of @shares
+ * @shares: the types of it that each parent has
  * @pci_device: PCI device id that the guest sees, under MIMIC_PCI_VENDOR_ID
  * @pci_revision: PCI revision id
  * @pci_class: 24-bit PCI class code
@@ -95,6 +118,8 @@ struct mimic_vdev;
  */
 struct mimic_model {
 	const char *name;
+	unsigned int nr_shares;
+	const struct mimic_share *shares;
 	u16 pci_device;
 	u8 pci_revision;
 	u32 pci_class;
@@ -117,16 +142,18 @@ struct mimic_model {
 };
 
 extern const struct mimic_model mimic_accel_model;
+extern const struct mimic_model mimic_probe_model;
 
 /**
  * struct mimic_type - an mdev type of a parent
  * @mdev: what mdev knows of it
  * @parent: whose type it is
  * @model: device model
- * @mem_size: bytes of device memory of an instance, and what it takes of the
- *	parent's capacity
- * @migratable: instances can migrate, and the type has a migration_version
- * @ident: what decides compatibility; valid if @migratable
+ * @share: what the type is made from; if it is migratable, the type has a
+ *	migration_version
+ * @mem_size: bytes of memory of an instance: device memory, or state
+ * @takes: bytes of the parent's capacity that an instance takes, not 0
+ * @ident: what decides compatibility; valid if the share is migratable
  * @sysfs_name: storage of mdev.sysfs_name
  * @pretty_name: storage of mdev.pretty_name
  */
@@ -134,8 +161,9 @@ struct mimic_type {
 	struct mdev_type mdev;
 	struct mimic_parent *parent;
 	const struct mimic_model *model;
+	const struct mimic_share *share;
 	u64 mem_size;
-	bool migratable;
+	u64 takes;
 	struct vmig_ident ident;
 	char sysfs_name[32];
 	char pretty_name[64];
@@ -260,7 +288,7 @@ struct mimic_pins {
  * @vmig: migration
  * @vmig_cfg: its description
  * @blobs: its objects
- * @mem: device memory, BAR2
+ * @mem: device memory, BAR2, or state that no BAR shows
  * @mems: list of its memories for @vmig_cfg
  * @cfg: config space
  * @irqs: interrupts

@@ -2,10 +2,10 @@
 /*
  * PCI driver of the simulated parents: SKUs, types and capacity.
  *
- * A parent offers, for each model, the same list of shares of its memory. How
- * many instances of a type can still be made follows from the memory that is
- * left, whichever types took the rest, so that the counts of all types of a
- * parent change together.
+ * A parent offers, for each model, the types that the model wants. How many
+ * instances of a type can still be made follows from the memory that is left,
+ * whichever types took the rest, so that the counts of all types of a parent
+ * change together.
  *
  * The driver's name is the first word of the types' names, see mdev.
  */
@@ -22,26 +22,7 @@
 /* Register a model by naming it here. */
 static const struct mimic_model *const mimic_models[] = {
 	&mimic_accel_model,
-};
-
-/**
- * struct mimic_share - a type that a parent has of each model
- * @suffix: end of the type's name
- * @parts: an instance has one of so many equal parts of the parent's memory
- * @migratable: instances can migrate
- */
-struct mimic_share {
-	const char *suffix;
-	unsigned int parts;
-	bool migratable;
-};
-
-static const struct mimic_share mimic_shares[] = {
-	{ "1", 1, true },
-	{ "2", 2, true },
-	{ "4", 4, true },
-	{ "8", 8, true },
-	{ "fixed", 8, false },
+	&mimic_probe_model,
 };
 
 static struct mdev_driver *mimic_parent_mdev_driver;
@@ -71,8 +52,8 @@ int mimic_type_take(struct mimic_type *type)
 	int ret = -ENOSPC;
 
 	mutex_lock(&parent->lock);
-	if (type->mem_size <= parent->capacity - parent->used) {
-		parent->used += type->mem_size;
+	if (type->takes <= parent->capacity - parent->used) {
+		parent->used += type->takes;
 		ret = 0;
 	}
 	mutex_unlock(&parent->lock);
@@ -90,7 +71,7 @@ void mimic_type_give(struct mimic_type *type)
 	struct mimic_parent *parent = type->parent;
 
 	mutex_lock(&parent->lock);
-	parent->used -= type->mem_size;
+	parent->used -= type->takes;
 	mutex_unlock(&parent->lock);
 }
 
@@ -110,7 +91,7 @@ unsigned int mimic_type_available(struct mdev_type *mtype)
 	mutex_lock(&parent->lock);
 	left = parent->capacity - parent->used;
 	mutex_unlock(&parent->lock);
-	return div64_u64(left, type->mem_size);
+	return div64_u64(left, type->takes);
 }
 
 /**
@@ -128,18 +109,27 @@ ssize_t mimic_type_description(struct mdev_type *mtype, char *buf)
 	unsigned int i;
 	ssize_t len;
 
-	len = sysfs_emit(buf, "model: %s\nmemory: %llu MiB\n", model->name,
-			 type->mem_size / SZ_1M);
+	len = sysfs_emit(buf, "model: %s\n", model->name);
+	if (type->share->parts)
+		len += sysfs_emit_at(buf, len, "memory: %llu MiB\n",
+				     type->mem_size / SZ_1M);
+	else
+		len += sysfs_emit_at(buf, len, "state: %llu bytes\n",
+				     type->mem_size);
 	for (i = 0; i < model->nr_params; i++)
 		len += sysfs_emit_at(buf, len, "%s: %llu\n",
 				     model->params[i].name,
 				     model->params[i].value);
 	len += sysfs_emit_at(buf, len, "vectors: %u\nmigration: %s\n",
-			     model->nr_vectors, type->migratable ? "yes" : "no");
+			     model->nr_vectors,
+			     type->share->migratable ? "yes" : "no");
 	return len;
 }
 
-/* What has to be equal for a stream to fit: the memory, then the model's own. */
+/*
+ * What has to be equal for a stream to fit: memory or state, then the model's own.
+ * The size of the data section has not.
+ */
 static void mimic_type_identify(struct mimic_type *type)
 {
 	const struct mimic_model *model = type->model;
@@ -148,28 +138,43 @@ static void mimic_type_identify(struct mimic_type *type)
 	BUILD_BUG_ON(1 + ARRAY_SIZE(model->params) > ARRAY_SIZE(ident->params));
 	ident->vendor = MIMIC_NAME;
 	ident->model = model->name;
-	ident->params[0].name = "memory";
+	ident->params[0].name = type->share->parts ? "memory" : "state";
 	ident->params[0].value = type->mem_size;
 	memcpy(&ident->params[1], model->params,
 	       model->nr_params * sizeof(model->params[0]));
 	ident->nr_params = 1 + model->nr_params;
 }
 
-static void mimic_type_name(struct mimic_type *type,
-			    const struct mimic_share *share)
+static void mimic_type_name(struct mimic_type *type)
 {
-	char part[32] = "all of the parent";
+	const struct mimic_share *share = type->share;
+	char size[48];
 
-	if (share->parts > 1)
-		snprintf(part, sizeof(part), "1/%u of the parent", share->parts);
+	if (!share->parts)
+		snprintf(size, sizeof(size), "%llu bytes of state", type->mem_size);
+	else if (share->parts == 1)
+		snprintf(size, sizeof(size), "%llu MiB (all of the parent)",
+			 type->mem_size / SZ_1M);
+	else
+		snprintf(size, sizeof(size), "%llu MiB (1/%u of the parent)",
+			 type->mem_size / SZ_1M, share->parts);
 	snprintf(type->sysfs_name, sizeof(type->sysfs_name), "%s_%s",
 		 type->model->name, share->suffix);
-	snprintf(type->pretty_name, sizeof(type->pretty_name),
-		 "%s, %llu MiB (%s)%s", type->model->name,
-		 type->mem_size / SZ_1M, part,
-		 share->migratable ? "" : ", cannot migrate");
+	snprintf(type->pretty_name, sizeof(type->pretty_name), "%s, %s%s%s",
+		 type->model->name, size, share->title ? ", " : "",
+		 share->title ?: "");
 	type->mdev.sysfs_name = type->sysfs_name;
 	type->mdev.pretty_name = type->pretty_name;
+}
+
+/* What an instance costs its parent: the memory that it may come to use. */
+static u64 mimic_share_takes(const struct mimic_share *share, u64 mem_size)
+{
+	u64 bytes = mem_size;
+
+	if (share->uniform)
+		bytes = mem_size / VMIG_CHUNK_SIZE * sizeof(void *);
+	return max_t(u64, roundup(bytes, SZ_1M), SZ_1M);
 }
 
 static void mimic_parent_add_type(struct mimic_parent *parent,
@@ -180,23 +185,29 @@ static void mimic_parent_add_type(struct mimic_parent *parent,
 
 	type->parent = parent;
 	type->model = model;
-	type->mem_size = parent->capacity / share->parts;
-	type->migratable = share->migratable;
+	type->share = share;
+	if (share->parts)
+		type->mem_size = parent->capacity / share->parts;
+	else
+		type->mem_size = share->state;
+	type->takes = mimic_share_takes(share, type->mem_size);
 	mimic_type_identify(type);
-	mimic_type_name(type, share);
+	mimic_type_name(type);
 	parent->type_ptrs[parent->nr_types++] = &type->mdev;
 }
 
 static void mimic_parent_add_types(struct mimic_parent *parent)
 {
+	const struct mimic_model *model;
 	unsigned int i, j;
 
-	BUILD_BUG_ON(ARRAY_SIZE(mimic_models) * ARRAY_SIZE(mimic_shares) >
-		     ARRAY_SIZE(parent->types));
-	for (i = 0; i < ARRAY_SIZE(mimic_models); i++)
-		for (j = 0; j < ARRAY_SIZE(mimic_shares); j++)
-			mimic_parent_add_type(parent, mimic_models[i],
-					      &mimic_shares[j]);
+	for (i = 0; i < ARRAY_SIZE(mimic_models); i++) {
+		model = mimic_models[i];
+		if (WARN_ON(model->nr_shares > MIMIC_MAX_TYPES - parent->nr_types))
+			return;
+		for (j = 0; j < model->nr_shares; j++)
+			mimic_parent_add_type(parent, model, &model->shares[j]);
+	}
 }
 
 static int mimic_parent_probe(struct pci_dev *pdev,

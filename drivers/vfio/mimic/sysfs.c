@@ -85,7 +85,7 @@ static mimic_bin_attr mimic_type_version = {
 static void mimic_sysfs_remove_first(struct mimic_parent *parent, unsigned int nr)
 {
 	while (nr--)
-		if (parent->types[nr].migratable)
+		if (parent->types[nr].share->migratable)
 			sysfs_remove_bin_file(&parent->types[nr].mdev.kobj,
 					      &mimic_type_version);
 }
@@ -103,7 +103,7 @@ int mimic_sysfs_add_types(struct mimic_parent *parent)
 	int ret;
 
 	for (i = 0; i < parent->nr_types; i++) {
-		if (!parent->types[i].migratable)
+		if (!parent->types[i].share->migratable)
 			continue;
 		ret = sysfs_create_bin_file(&parent->types[i].mdev.kobj,
 					    &mimic_type_version);
@@ -163,7 +163,7 @@ static mimic_bin_attr *mimic_vdev_bin_attrs[] = {
 static umode_t mimic_vdev_bin_visible(struct kobject *kobj,
 				      mimic_bin_attr_visible *attr, int n)
 {
-	return mimic_kobj_to_vdev(kobj)->type->migratable ? attr->attr.mode : 0;
+	return mimic_kobj_to_vdev(kobj)->type->share->migratable ? attr->attr.mode : 0;
 }
 
 static const struct attribute_group mimic_vdev_group = {

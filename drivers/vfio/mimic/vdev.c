@@ -138,11 +138,12 @@ static int mimic_init_vmig(struct mimic_vdev *v)
 	v->vmig_cfg = (struct vmig_config) {
 		.name		= dev_name(mdev_dev(v->mdev)),
 		.ops		= &mimic_vmig_ops,
-		.ident		= v->type->migratable ? &v->type->ident : NULL,
+		.ident		= v->type->share->migratable ? &v->type->ident : NULL,
 		.nr_blobs	= ARRAY_SIZE(v->blobs),
 		.blobs		= v->blobs,
 		.nr_mems	= ARRAY_SIZE(v->mems),
 		.mems		= v->mems,
+		.section_size	= v->type->share->section_size,
 	};
 	return vmig_init(&v->vmig, &v->vmig_cfg);
 }
@@ -158,7 +159,7 @@ static u64 mimic_region_size(struct mimic_vdev *v, unsigned int index)
 	case MIMIC_BAR_REGS:
 		return v->model->regs_size;
 	case MIMIC_BAR_MEM:
-		return v->mem.size;
+		return v->type->share->parts ? v->mem.size : 0;
 	case MIMIC_BAR_MSIX:
 		return MIMIC_MSIX_BAR_SIZE;
 	case MIMIC_REGION_MIGRATION:
@@ -359,9 +360,11 @@ static int mimic_mmap(struct vfio_device *vfio, struct vm_area_struct *vma)
 
 	switch (pos >> MIMIC_REGION_SHIFT) {
 	case MIMIC_BAR_MEM:
+		if (!v->type->share->parts)
+			return -EINVAL;
 		return vmig_mem_mmap(&v->mem, vma, off);
 	case MIMIC_REGION_MIGRATION:
-		if (!v->type->migratable)
+		if (!v->type->share->migratable)
 			return -EINVAL;
 		return vmig_v1_mmap(&v->vmig, vma, off);
 	default:
@@ -381,7 +384,7 @@ static long mimic_ioctl_info(struct mimic_vdev *v, void __user *arg)
 	if (info.argsz < minsz)
 		return -EINVAL;
 	info.flags = VFIO_DEVICE_FLAGS_PCI | VFIO_DEVICE_FLAGS_RESET;
-	info.num_regions = v->type->migratable ? MIMIC_NR_REGIONS :
+	info.num_regions = v->type->share->migratable ? MIMIC_NR_REGIONS :
 						 VFIO_PCI_NUM_REGIONS;
 	info.num_irqs = VFIO_PCI_NUM_IRQS;
 	return copy_to_user(arg, &info, minsz) ? -EFAULT : 0;
@@ -394,7 +397,7 @@ static long mimic_ioctl_info(struct mimic_vdev *v, void __user *arg)
 static int mimic_region_info(struct mimic_vdev *v, struct vfio_region_info *info,
 			     struct vfio_info_cap *caps)
 {
-	u32 nr = v->type->migratable ? MIMIC_NR_REGIONS : VFIO_PCI_NUM_REGIONS;
+	u32 nr = v->type->share->migratable ? MIMIC_NR_REGIONS : VFIO_PCI_NUM_REGIONS;
 	u32 index = info->index;
 
 	if (index >= nr)
@@ -408,7 +411,7 @@ static int mimic_region_info(struct mimic_vdev *v, struct vfio_region_info *info
 	if (info->size)
 		info->flags = VFIO_REGION_INFO_FLAG_READ |
 			      VFIO_REGION_INFO_FLAG_WRITE;
-	if (index == MIMIC_BAR_MEM)
+	if (index == MIMIC_BAR_MEM && info->size)
 		info->flags |= VFIO_REGION_INFO_FLAG_MMAP;
 	return 0;
 }
@@ -549,6 +552,15 @@ static void mimic_dma_unmap(struct vfio_device *vfio, u64 iova, u64 length)
 	mimic_dma_forget(vfio_to_mimic(vfio), iova, length);
 }
 
+static int mimic_init_mem(struct mimic_vdev *v)
+{
+	u64 size = v->type->mem_size;
+
+	if (v->type->share->uniform)
+		return vmig_mem_init_uniform(&v->mem, MIMIC_OBJ_MEM, size);
+	return vmig_mem_init(&v->mem, MIMIC_OBJ_MEM, size);
+}
+
 /* Called by VFIO when the instance is allocated; release undoes it. */
 static int mimic_init_dev(struct vfio_device *vfio)
 {
@@ -561,7 +573,7 @@ static int mimic_init_dev(struct vfio_device *vfio)
 	ret = mimic_type_take(v->type);
 	if (ret)
 		return ret;
-	ret = vmig_mem_init(&v->mem, MIMIC_OBJ_MEM, v->type->mem_size);
+	ret = mimic_init_mem(v);
 	if (ret)
 		goto err_give;
 	mimic_irq_init(v);
@@ -635,6 +647,7 @@ static int mimic_probe(struct mdev_device *mdev)
 	v->debugfs = debugfs_create_dir(dev_name(mdev_dev(mdev)), mimic_debugfs);
 	debugfs_create_file("internal_error", 0200, v->debugfs, v,
 			    &mimic_internal_error_fops);
+	vmig_debugfs_add(&v->vmig, v->debugfs);
 	ret = vfio_register_emulated_iommu_dev(&v->vfio);
 	if (ret)
 		goto err_put;

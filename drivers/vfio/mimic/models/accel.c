@@ -387,8 +387,18 @@ static void accel_fini(struct mimic_vdev *v)
 	kvfree(a);
 }
 
+static const struct mimic_share accel_shares[] = {
+	{ .suffix = "1", .parts = 1, .migratable = true },
+	{ .suffix = "2", .parts = 2, .migratable = true },
+	{ .suffix = "4", .parts = 4, .migratable = true },
+	{ .suffix = "8", .parts = 8, .migratable = true },
+	{ .suffix = "fixed", .parts = 8, .title = "cannot migrate" },
+};
+
 const struct mimic_model mimic_accel_model = {
 	.name = "accel",
+	.nr_shares = ARRAY_SIZE(accel_shares),
+	.shares = accel_shares,
 	.pci_device = MIMIC_ACCEL_PCI_DEVICE_ID,
 	.pci_revision = MIMIC_ACCEL_VERSION_VALUE >> 16,
 	.pci_class = 0x120000,	/* processing accelerator */
