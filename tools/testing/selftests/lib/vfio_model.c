@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Adapters from device models to the protocol tests. Only the mimic accel
- * device so far; another model is another table here.
+ * Adapters from device models to the protocol tests; another model is another
+ * table here.
  */
 #include <errno.h>
 #include <string.h>
@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 
 #include <linux/mimic_accel.h>
+#include <linux/mimic_probe.h>
 #include <linux/pci_regs.h>
 
 #include "vfio_model.h"
@@ -50,7 +51,7 @@ int vfc_unit_check(const void *buf, __u64 *value)
 	return 0;
 }
 
-/* --- accel ------------------------------------------------------------ */
+/* --- Accesses --------------------------------------------------------- */
 
 static int full(ssize_t ret, size_t n)
 {
@@ -61,7 +62,7 @@ static int full(ssize_t ret, size_t n)
  * As after power-on the device decodes nothing and may not do DMA: let it,
  * before each access, since any reset takes that back.
  */
-static int accel_enable(const struct vfc_dev *d)
+static int dev_enable(const struct vfc_dev *d)
 {
 	const __u16 want = PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
 	__u16 cmd;
@@ -78,30 +79,32 @@ static int accel_enable(const struct vfc_dev *d)
 }
 
 /* One access to a BAR of an enabled device, whole or an error. */
-static int accel_read(const struct vfc_dev *d, __u32 bar, __u64 off,
-		      void *buf, size_t n)
+static int dev_read(const struct vfc_dev *d, __u32 bar, __u64 off,
+		    void *buf, size_t n)
 {
-	int ret = accel_enable(d);
+	int ret = dev_enable(d);
 
 	return ret ? ret : full(vfc_region_read(d, bar, off, buf, n), n);
 }
 
-static int accel_write(const struct vfc_dev *d, __u32 bar, __u64 off,
-		       const void *buf, size_t n)
+static int dev_write(const struct vfc_dev *d, __u32 bar, __u64 off,
+		     const void *buf, size_t n)
 {
-	int ret = accel_enable(d);
+	int ret = dev_enable(d);
 
 	return ret ? ret : full(vfc_region_write(d, bar, off, buf, n), n);
 }
 
+/* --- accel ------------------------------------------------------------ */
+
 static int accel_get(const struct vfc_dev *d, __u32 reg, __u32 *val)
 {
-	return accel_read(d, MIMIC_ACCEL_BAR_REGS, reg, val, sizeof(*val));
+	return dev_read(d, MIMIC_ACCEL_BAR_REGS, reg, val, sizeof(*val));
 }
 
 static int accel_set(const struct vfc_dev *d, __u32 reg, __u32 val)
 {
-	return accel_write(d, MIMIC_ACCEL_BAR_REGS, reg, &val, sizeof(val));
+	return dev_write(d, MIMIC_ACCEL_BAR_REGS, reg, &val, sizeof(val));
 }
 
 /* Registers in pairs: LO latches HI. */
@@ -130,15 +133,14 @@ static int accel_touch(const struct vfc_dev *d, __u64 i, __u64 value)
 	__u8 buf[VFC_UNIT];
 
 	vfc_unit_fill(buf, value);
-	return accel_write(d, MIMIC_ACCEL_BAR_MEM, i * VFC_UNIT, buf,
-			   sizeof(buf));
+	return dev_write(d, MIMIC_ACCEL_BAR_MEM, i * VFC_UNIT, buf, sizeof(buf));
 }
 
 static int accel_read_back(const struct vfc_dev *d, __u64 i,
 			   __u64 *value)
 {
 	__u8 buf[VFC_UNIT];
-	int ret = accel_read(d, MIMIC_ACCEL_BAR_MEM, i * VFC_UNIT, buf,
+	int ret = dev_read(d, MIMIC_ACCEL_BAR_MEM, i * VFC_UNIT, buf,
 			     sizeof(buf));
 
 	return ret ? ret : vfc_unit_check(buf, value);
@@ -222,7 +224,7 @@ static int accel_check_page(const struct vfc_dev *d, __u32 page,
 	unsigned int i;
 	int ret;
 
-	ret = accel_read(d, MIMIC_ACCEL_BAR_MEM, addr, &s, sizeof(s));
+	ret = dev_read(d, MIMIC_ACCEL_BAR_MEM, addr, &s, sizeof(s));
 	if (ret)
 		return ret;
 	if (s.magic != MIMIC_ACCEL_STAMP_MAGIC || s.page != page ||
@@ -269,7 +271,7 @@ static int accel_map(const struct vfc_dev *d, unsigned int units, __u8 **p)
 		.index = MIMIC_ACCEL_BAR_MEM,
 	};
 	void *map;
-	int ret = accel_enable(d);
+	int ret = dev_enable(d);
 
 	if (ret)
 		return ret;
@@ -281,6 +283,93 @@ static int accel_map(const struct vfc_dev *d, unsigned int units, __u8 **p)
 		return -errno;
 	*p = map;
 	return 0;
+}
+
+/* --- probe ------------------------------------------------------------ */
+
+static int probe_get(const struct vfc_dev *d, __u32 reg, __u32 *val)
+{
+	return dev_read(d, MIMIC_PROBE_BAR_REGS, reg, val, sizeof(*val));
+}
+
+static int probe_set(const struct vfc_dev *d, __u32 reg, __u32 val)
+{
+	return dev_write(d, MIMIC_PROBE_BAR_REGS, reg, &val, sizeof(val));
+}
+
+static int probe_get_pair(const struct vfc_dev *d, __u32 lo, __u64 *val)
+{
+	return dev_read(d, MIMIC_PROBE_BAR_REGS, lo, val, sizeof(*val));
+}
+
+static int probe_set_pair(const struct vfc_dev *d, __u32 lo, __u64 val)
+{
+	return dev_write(d, MIMIC_PROBE_BAR_REGS, lo, &val, sizeof(val));
+}
+
+static int probe_command(const struct vfc_dev *d, __u32 command)
+{
+	__u32 status;
+	int ret = probe_set(d, MIMIC_PROBE_COMMAND, command);
+
+	if (!ret)
+		ret = probe_get(d, MIMIC_PROBE_STATUS, &status);
+	if (ret)
+		return ret;
+	switch (status) {
+	case MIMIC_PROBE_OK:
+		return 0;
+	case MIMIC_PROBE_MIXED:
+		return -EILSEQ;
+	default:
+		return -EIO;
+	}
+}
+
+static __u64 probe_units(const struct vfc_dev *d)
+{
+	__u64 size;
+
+	return probe_get_pair(d, MIMIC_PROBE_SIZE_LO, &size) ? 0 :
+		size / VFC_UNIT;
+}
+
+static int probe_touch(const struct vfc_dev *d, __u64 i, __u64 value)
+{
+	int ret = probe_set(d, MIMIC_PROBE_FIRST, (__u32)i);
+
+	if (!ret)
+		ret = probe_set_pair(d, MIMIC_PROBE_VALUE_LO, value);
+	return ret ? ret : probe_command(d, MIMIC_PROBE_FILL);
+}
+
+static int probe_read_back(const struct vfc_dev *d, __u64 i, __u64 *value)
+{
+	int ret = probe_set(d, MIMIC_PROBE_FIRST, (__u32)i);
+
+	if (!ret)
+		ret = probe_command(d, MIMIC_PROBE_READ);
+	return ret ? ret : probe_get_pair(d, MIMIC_PROBE_VALUE_LO, value);
+}
+
+static int probe_reg_set(const struct vfc_dev *d, __u32 value)
+{
+	return probe_set(d, MIMIC_PROBE_SCRATCH, value);
+}
+
+static int probe_reg_get(const struct vfc_dev *d, __u32 *value)
+{
+	return probe_get(d, MIMIC_PROBE_SCRATCH, value);
+}
+
+static int probe_ticks(const struct vfc_dev *d, __u64 *value)
+{
+	return probe_get_pair(d, MIMIC_PROBE_TICK_LO, value);
+}
+
+static int probe_trigger(const struct vfc_dev *d)
+{
+	return probe_set(d, MIMIC_PROBE_TRIGGER, 1);
 }
 
 static const struct vfc_model models[] = {
@@ -303,6 +392,18 @@ static const struct vfc_model models[] = {
 		.trigger = accel_trigger,
 		.irq_index = VFIO_PCI_MSIX_IRQ_INDEX,
 		.map = accel_map,
+	}, {
+		.name = "mimic probe",
+		.vendor = MIMIC_PCI_VENDOR_ID,
+		.device = MIMIC_PROBE_PCI_DEVICE_ID,
+		.units = probe_units,
+		.touch = probe_touch,
+		.read_back = probe_read_back,
+		.reg_set = probe_reg_set,
+		.reg_get = probe_reg_get,
+		.ticks = probe_ticks,
+		.trigger = probe_trigger,
+		.irq_index = VFIO_PCI_MSIX_IRQ_INDEX,
 	},
 };
 

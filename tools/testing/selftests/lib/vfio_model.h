@@ -4,7 +4,8 @@
  * to change its state, how to see that the state arrived, how to make it busy.
  *
  * A test works without an adapter (vfc_model_find() returns NULL) as far as it
- * can; what needs one is skipped. Calls return 0 or -errno.
+ * can; what needs one is skipped. Calls return 0 or -errno. What a model cannot
+ * do is NULL: those from start_noise to start_timer together, and map.
  */
 #ifndef VFIO_MODEL_H
 #define VFIO_MODEL_H
@@ -20,7 +21,7 @@
  * @vendor: PCI vendor id
  * @device: PCI device id
  * @units: number of units of dirtiable state
- * @touch: fill unit @i with a pattern made from @value; 0 clears it
+ * @touch: fill unit @i with a pattern made from @value, below 2^63; 0 clears it
  * @read_back: the value that fills unit @i; -EILSEQ if it is torn
  * @reg_set: store into a register that has no effect on the device
  * @reg_get: read it; 0 after reset

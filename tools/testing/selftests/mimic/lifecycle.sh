@@ -92,7 +92,8 @@ types_are_complete()
 	local p t dir mib
 
 	for p in $A $B $C; do
-		is "$(for t in $TYPES; do echo "mimic-accel_$t"; done)" \
+		is "$(for t in $TYPES; do echo "mimic-accel_$t"; done
+			for t in $PROBES; do echo "mimic-probe_$t"; done)" \
 			"$(find "$BUS/$p/mdev_supported_types" -mindepth 1 \
 			-maxdepth 1 -printf '%f\n' | sort)" "types"
 		for t in $TYPES; do
@@ -109,6 +110,14 @@ types_are_complete()
 			grep -qx "memory: $mib MiB" "$dir/description" ||
 				fail "description: $(cat "$dir/description")"
 			[ -d "$dir/devices" ] || fail "devices"
+		done
+		for t in $PROBES; do
+			dir=$BUS/$p/mdev_supported_types/mimic-probe_$t
+			is vfio-pci "$(cat "$dir/device_api")" device_api
+			grep -q "^probe, [0-9]* bytes of state" "$dir/name" ||
+				fail "name: $(cat "$dir/name")"
+			grep -q "^state: [0-9]* bytes$" "$dir/description" ||
+				fail "description: $(cat "$dir/description")"
 		done
 		grep -q "cannot migrate" "$(type_dir "$p" fixed)/name" ||
 			fail "the name does not say that it cannot migrate"

@@ -18,6 +18,7 @@ BUS=/sys/class/mdev_bus
 MDEVS=/sys/bus/mdev/devices
 export DRIVER=/sys/bus/pci/drivers/mimic
 DEADLINE=30		# seconds that anything may take
+PROBES="byte huge none odd small"
 TYPES="1 2 4 8 fixed"
 NUMBER=0
 FAILED=0

@@ -411,12 +411,11 @@ TEST_F(access, V1_ACC_13_host_order)
 TEST_F(access, V1_ACC_02_one_access)
 {
 	struct vfc_dev *d = &self->t.a;
+	unsigned int units = vfc_section(d) * 3 / VFC_UNIT, n = 0;
 	__u64 pending, size, left;
-	unsigned int n = 0;
 
 	if (self->t.m)	/* more than one segment */
-		vt_touch(_metadata, d, self->t.m,
-			 vfc_section(d) * 3 / VFC_UNIT, 1);
+		vt_touch(_metadata, d, self->t.m, units, 1);
 	SET(VFC_SAVING);
 	for (pending = R8(VFC_PENDING); pending; pending = left, n++) {
 		size = R8(VFC_SIZE);
@@ -424,7 +423,7 @@ TEST_F(access, V1_ACC_02_one_access)
 		ASSERT_EQ(pending - size, left);
 	}
 	if (self->t.m)
-		ASSERT_LT(2, n);
+		ASSERT_LE(vt_segments(d, self->t.m, units), n);
 }
 
 TEST_HARNESS_MAIN

@@ -243,6 +243,7 @@ TEST_F(cancel, V1_CAN_04_after_completion)
 }
 
 struct victim {
+	const struct vfc_model *m;
 	const char *uuid;
 	__u32 state;
 	enum point point;
@@ -251,7 +252,6 @@ struct victim {
 static int victim_main(void *arg)
 {
 	const struct victim *v = arg;
-	const struct vfc_model *m;
 	struct vfc_dev d;
 	unsigned int i;
 	int ret;
@@ -259,9 +259,8 @@ static int victim_main(void *arg)
 	ret = vfc_open(&d, v->uuid);
 	if (ret)
 		return ret;
-	m = vfc_model_find(&d);
-	for (i = 0; m && i < 20 && !ret; i++)
-		ret = m->touch(&d, i, i + 1);
+	for (i = 0; v->m && i < 20 && !ret; i++)
+		ret = v->m->touch(&d, i, i + 1);
 	if (!ret && d.area_size)
 		ret = vfc_map(&d);
 	return ret ? ret : advance(&d, v->state, v->point);
@@ -269,7 +268,7 @@ static int victim_main(void *arg)
 
 TEST_F_TIMEOUT(cancel, V1_CAN_08_by_kill, 60)
 {
-	struct victim v = { .uuid = getenv("VFIO_DEV") };
+	struct victim v = { .m = self->t.m, .uuid = getenv("VFIO_DEV") };
 	struct vfc_dev *d = &self->t.a;
 	struct vfc_child child;
 	__u64 value;

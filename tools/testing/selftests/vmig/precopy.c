@@ -34,8 +34,8 @@ TEST_F(precopy, V1_PRE_01_device_runs)
 	__u32 reg;
 	int event;
 
-	if (!self->t.m)
-		SKIP(return, VT_NO_MODEL);
+	if (!vt_works(self->t.m))
+		SKIP(return, VT_NO_WORK);
 	event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	ASSERT_LE(0, vfc_irq_set(d, m->irq_index, 0, 1, &event));
 	ASSERT_EQ(0, m->start_noise(d, NOISE_UNITS, 1000));
@@ -103,8 +103,8 @@ TEST_F_TIMEOUT(precopy, V1_PRE_02_no_lost_update, 60)
 {
 	unsigned int round;
 
-	if (!self->t.m)
-		SKIP(return, VT_NO_MODEL);
+	if (!vt_works(self->t.m))
+		SKIP(return, VT_NO_WORK);
 	for (round = 0; round < 8; round++)
 		noisy_round(_metadata, &self->t, round);
 }
@@ -177,8 +177,8 @@ TEST_F(precopy, V1_PRE_03_no_torn_chunk)
 
 TEST_F(precopy, V1_PRE_03_no_torn_chunk_mapped)
 {
-	if (!self->t.m)
-		SKIP(return, VT_NO_MODEL);
+	if (!vt_maps(self->t.m))
+		SKIP(return, VT_NO_MAP);
 	torn(_metadata, &self->t, rewrite_mapped);
 }
 
@@ -188,8 +188,8 @@ TEST_F_TIMEOUT(precopy, V1_PRE_04_precopy_pays, 60)
 	unsigned int n = 8 << 20 >> 12;
 	__u64 before, stopped;
 
-	if (!self->t.m)
-		SKIP(return, VT_NO_MODEL);
+	if (!self->t.m || self->t.m->units(d) < n)
+		SKIP(return, VT_NO_ROOM);
 	vt_touch(_metadata, d, self->t.m, n, 1);
 	SET(VFC_PRECOPY);
 	ASSERT_EQ(0, vfc_drain(d, &vt_bulk, &self->t.s));
@@ -213,8 +213,8 @@ TEST_F(precopy, V1_PRE_06_enter_and_leave)
 	unsigned int i;
 	__u32 reg;
 
-	if (!self->t.m)
-		SKIP(return, VT_NO_MODEL);
+	if (!vt_works(self->t.m))
+		SKIP(return, VT_NO_WORK);
 	ASSERT_EQ(0, m->start_noise(d, NOISE_UNITS, 2000));
 	ASSERT_EQ(0, m->reg_set(d, 0x1234));
 	for (i = 0; i < 300; i++) {
@@ -337,8 +337,8 @@ static void hole_seen(struct __test_metadata *_metadata, struct vt *t,
 	__u64 value;
 	__u8 *p;
 
-	if (!t->m)
-		SKIP(return, VT_NO_MODEL);
+	if (!vt_maps(t->m))
+		SKIP(return, VT_NO_MAP);
 	ASSERT_EQ(0, t->m->touch(d, 0, 1));
 	ASSERT_EQ(0, t->m->map(d, 3, &p));
 	if (saving)

@@ -532,8 +532,8 @@ TEST_F(resume_more, V1_RES_16_nothing_shows_before_the_commit)
 	__u32 reg;
 	size_t i, n;
 
-	if (!self->t.m)
-		SKIP(return, VT_NO_MODEL);
+	if (!vt_maps(self->t.m))
+		SKIP(return, VT_NO_MAP);
 	/* Old state: neither it nor the stream's may be seen. */
 	vt_touch(_metadata, d, m, UNITS + 1, 42);
 	ASSERT_EQ(0, m->reg_set(d, 42));
@@ -600,8 +600,8 @@ TEST_F(resume_more, V1_RES_18_quiet_before_running)
 	struct vfc_stream s = {};
 	int event;
 
-	if (!self->t.m)
-		SKIP(return, VT_NO_MODEL);
+	if (!vt_works(self->t.m))
+		SKIP(return, VT_NO_WORK);
 	event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	ASSERT_LE(0, event);
 	ASSERT_EQ(0, m->start_timer(d, 1000));

@@ -82,7 +82,7 @@ TEST_F_TIMEOUT(saving, V1_SAV_05_V1_SAV_06_V1_SAV_07_drain, 60)
 	}
 	ASSERT_EQ(first, s->len);
 	if (self->t.m && !variant->io.step)
-		ASSERT_LE(3, s->nseg);
+		ASSERT_LE(vt_segments(d, self->t.m, n), s->nseg);
 	SET(VFC_STOP);
 	check_restored(_metadata, &self->t, s, n, 300);
 }
@@ -126,8 +126,8 @@ TEST_F(saving, V1_SAV_01_pending_while_dirtying)
 
 	if (variant->io.mmap && !d->area_size)
 		SKIP(return, VT_NO_MMAP);
-	if (!self->t.m)
-		SKIP(return, VT_NO_MODEL);
+	if (!vt_works(self->t.m))
+		SKIP(return, VT_NO_WORK);
 	ASSERT_EQ(0, m->start_noise(d, 16, 1000));
 	SET(VFC_PRECOPY);
 	for (i = 0; i < 1000; i++)
@@ -181,7 +181,7 @@ TEST_F(saving, V1_SAV_04_staged_is_constant)
 	for (state = VFC_SAVING; state <= VFC_PRECOPY; state++) {
 		ASSERT_EQ(0, vfc_reset(d));
 		prepare(_metadata, &self->t, 20, 5);
-		if (self->t.m && state == VFC_PRECOPY)
+		if (vt_works(self->t.m) && state == VFC_PRECOPY)
 			ASSERT_EQ(0, self->t.m->start_noise(d, 20, 2000));
 		SET(state);
 		size = R8(VFC_SIZE);
@@ -254,7 +254,7 @@ TEST_F(saving, V1_SAV_14_nothing_behind_the_segment)
 {
 	struct vfc_dev *d = &self->t.a;
 	unsigned int n = units_for(&self->t, 1);
-	__u64 size, i;
+	__u64 size, i, largest = 0;
 	const __u8 *p;
 	ssize_t got;
 
@@ -274,8 +274,9 @@ TEST_F(saving, V1_SAV_14_nothing_behind_the_segment)
 		ASSERT_EQ(vfc_section(d), i);
 		got = vfc_save_segment(d, &variant->io, &self->t.s);
 		ASSERT_LT(0, got);
+		largest = size > largest ? size : largest;
 	}
-	ASSERT_GT(vfc_section(d) / 2, (__u64)got);	/* a small last one */
+	ASSERT_GT(largest, (__u64)got);	/* a smaller last one */
 }
 
 TEST_F(saving, V1_SAV_19_new_session_from_nothing)

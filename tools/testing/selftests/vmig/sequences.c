@@ -408,18 +408,19 @@ TEST_F(to_saving, V1_YZ_16_dirty_after_zero)
 TEST_F(to_saving, V1_YZ_17_state_shrinks)
 {
 	struct vfc_dev *d = &self->t.a;
-	unsigned int i;
+	unsigned int i, n;
 	__u64 p;
 
 	if (!self->t.m)
 		SKIP(return, VT_NO_MODEL);
+	n = vt_units(d, self->t.m, UNITS);
 	SET(VFC_PRECOPY);
 	ASSERT_EQ(0, vfc_drain(d, &vt_bulk, &self->t.s));
-	for (i = 0; i < UNITS; i++)
+	for (i = 0; i < n; i++)
 		ASSERT_EQ(0, self->t.m->touch(d, i, 1));
 	p = R8(VFC_PENDING);
 	ASSERT_LT(0, p);
-	for (i = 0; i < UNITS; i++)
+	for (i = 0; i < n; i++)
 		ASSERT_EQ(0, self->t.m->touch(d, i, 0));
 	ASSERT_EQ(d->data_off, R8(VFC_OFFSET));
 	ASSERT_LT(0, R8(VFC_SIZE));

@@ -80,6 +80,9 @@ static inline void vt_open(struct __test_metadata *_metadata, struct vt *t)
 	ASSERT_LE(0, t->a.mig_index);
 	ASSERT_EQ(VFC_RUNNING, vfc_get(&t->a));
 	t->m = vfc_model_find(&t->a);
+	/* Without a whole unit of state there is nothing to adapt to. */
+	if (t->m && !t->m->units(&t->a))
+		t->m = NULL;
 }
 
 static inline void vt_open_two(struct __test_metadata *_metadata, struct vt *t)
@@ -93,6 +96,18 @@ static inline void vt_open_two(struct __test_metadata *_metadata, struct vt *t)
 	t->two = true;
 }
 
+/* Does the model do DMA, raise interrupts and rewrite its state by itself? */
+static inline bool vt_works(const struct vfc_model *m)
+{
+	return m && m->start_noise;
+}
+
+/* Has it memory that can be mapped? */
+static inline bool vt_maps(const struct vfc_model *m)
+{
+	return m && m->map;
+}
+
 static inline void vt_close(struct vt *t)
 {
 	vfc_stream_free(&t->s);
@@ -103,9 +118,12 @@ static inline void vt_close(struct vt *t)
 
 /* Why tests are skipped. */
 #define VT_NO_MODEL	"no adapter for this device model"
+#define VT_NO_WORK	"this device model does nothing by itself"
+#define VT_NO_MAP	"this device model has no memory to map"
+#define VT_NO_ROOM	"this device has too little state for that"
 #define VT_NO_SECOND	"no VFIO_DEV2"
 #define VT_NO_MMAP	"the data section cannot be mapped"
-#define VT_NO_KNOB	"no knob to make an internal error"
+#define VT_NO_KNOB	"no debugfs knobs for that"
 
 /* --- Notation --------------------------------------------------------- */
 
@@ -123,6 +141,49 @@ static inline void vt_close(struct vt *t)
 		ASSERT_EQ(state_, vfc_get(d));				\
 	} while (0)
 
+/* --- Knobs ------------------------------------------------------------ */
+
+/* Files for tests, which the driver has per device in debugfs. */
+static inline const char *vt_knob(const struct vfc_dev *d, const char *name,
+				  char path[VFC_PATH])
+{
+	snprintf(path, VFC_PATH, "/sys/kernel/debug/mimic/%s/%s", d->uuid, name);
+	return path;
+}
+
+static inline bool vt_has_knob(const struct vfc_dev *d, const char *name)
+{
+	char path[VFC_PATH];
+
+	return access(vt_knob(d, name, path), F_OK) == 0;
+}
+
+/* What write(2) says: a count or -errno. */
+static inline int vt_knob_set(const struct vfc_dev *d, const char *name,
+			      const char *text)
+{
+	char path[VFC_PATH];
+
+	return vfc_file_write(vt_knob(d, name, path), text, strlen(text));
+}
+
+/* A line "NAME: NUMBER" of the device's "migration" file; -1: not there. */
+static inline long long vt_counter(const struct vfc_dev *d, const char *name)
+{
+	char path[VFC_PATH], text[1024], *p;
+	long long value;
+	size_t len = strlen(name);
+
+	if (vfc_file_read(vt_knob(d, "migration", path), text,
+			  sizeof(text)) < 0)
+		return -1;
+	for (p = strtok(text, "\n"); p; p = strtok(NULL, "\n"))
+		if (!strncmp(p, name, len) && p[len] == ':' &&
+		    sscanf(p + len + 1, "%lld", &value) == 1)
+			return value;
+	return -1;
+}
+
 /* --- States ----------------------------------------------------------- */
 
 static const __u32 vt_states[] = { 0, 1, 2, 3, 4, 6 };
@@ -130,21 +191,13 @@ static const __u32 vt_states[] = { 0, 1, 2, 3, 4, 6 };
 /* The debug knob that makes an internal error; false if there is none. */
 static inline bool vt_has_error_knob(const struct vfc_dev *d)
 {
-	char path[VFC_PATH];
-
-	snprintf(path, sizeof(path),
-		 "/sys/kernel/debug/mimic/%s/internal_error", d->uuid);
-	return access(path, W_OK) == 0;
+	return vt_has_knob(d, "internal_error");
 }
 
 static inline void vt_make_error(struct __test_metadata *_metadata,
 				 const struct vfc_dev *d)
 {
-	char path[VFC_PATH];
-
-	snprintf(path, sizeof(path),
-		 "/sys/kernel/debug/mimic/%s/internal_error", d->uuid);
-	ASSERT_EQ(1, vfc_file_write(path, "1", 1));
+	ASSERT_EQ(1, vt_knob_set(d, "internal_error", "1"));
 	ASSERT_EQ(VFC_ERROR, vfc_get(d));
 }
 
@@ -219,7 +272,25 @@ static inline void vt_snap_free(struct vt_snap *snap)
 
 /* --- State of the device ---------------------------------------------- */
 
-/* Distinct contents for units first, first + step, ... */
+/* As many of @n units as the device has. */
+static inline unsigned int vt_units(const struct vfc_dev *d,
+				    const struct vfc_model *m, unsigned int n)
+{
+	__u64 units = m->units(d);
+
+	return n < units ? n : units;
+}
+
+/* Fewest segments that @n units, or all that there are, take. */
+static inline unsigned int vt_segments(const struct vfc_dev *d,
+				       const struct vfc_model *m, unsigned int n)
+{
+	__u64 bytes = (__u64)vt_units(d, m, n) * VFC_UNIT;
+
+	return (bytes + vfc_section(d) - 1) / vfc_section(d);
+}
+
+/* Distinct contents for the first @n units, or all that there are. */
 static inline void vt_touch(struct __test_metadata *_metadata,
 			    const struct vfc_dev *d, const struct vfc_model *m,
 			    unsigned int n, __u64 value)
@@ -227,6 +298,7 @@ static inline void vt_touch(struct __test_metadata *_metadata,
 	unsigned int i;
 	int ret;
 
+	n = vt_units(d, m, n);
 	for (i = 0, ret = 0; i < n && !ret; i++)
 		ret = m->touch(d, i, value + i);
 	ASSERT_EQ(0, ret);
@@ -240,6 +312,7 @@ static inline void vt_check_touched(struct __test_metadata *_metadata,
 	unsigned int i;
 	__u64 seen;
 
+	n = vt_units(d, m, n);
 	for (i = 0; i < n; i++) {
 		ASSERT_EQ(0, m->read_back(d, i, &seen));
 		ASSERT_EQ(value + i, seen);
