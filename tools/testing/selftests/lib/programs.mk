@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # How the C tests of a folder are built, for its Makefile to include. That sets
 #	PROGRAMS	tests, one source each, on the harness and the library
+#	PROGRAMS32	those of them that are also built for 32 bits, as NAME32;
+#			static, since machines have no libraries for that
 #	TOOLS		helpers, one source each, on the library alone
 #	HEADER		header that the programs share
 #
@@ -14,6 +16,7 @@ TOP ?= $(abspath ../../../..)
 KSFT ?= $(OUTPUT)/ksft
 
 PATHS := $(addprefix $(OUTPUT)/,$(PROGRAMS))
+PATHS32 := $(PROGRAMS32:%=$(OUTPUT)/%32)
 TOOL_PATHS := $(addprefix $(OUTPUT)/,$(TOOLS))
 LIB := vfio_client vfio_model vmig_records
 LIB_OBJS := $(LIB:%=$(OUTPUT)/%.o)
@@ -24,7 +27,7 @@ WARNINGS := -Wall -Wextra -Werror
 INCLUDES := -I../lib -isystem $(TOP)/include/uapi
 COMPILE = $(CC) -std=gnu11 $(CFLAGS) $(WARNINGS) $(INCLUDES)
 
-all: $(PATHS) $(TOOL_PATHS)
+all: $(PATHS) $(PATHS32) $(TOOL_PATHS)
 
 $(shell mkdir -p $(OUTPUT))
 
@@ -39,10 +42,15 @@ $(PATHS): $(OUTPUT)/%: %.c $(HEADER) $(LIB_OBJS) $(LIB_HEADERS) \
 		$(KSFT)/kselftest_harness.h
 	$(COMPILE) -isystem $(KSFT) -I. $< $(LIB_OBJS) -o $@ -lpthread
 
+$(PATHS32): $(OUTPUT)/%32: %.c $(HEADER) $(LIB:%=../lib/%.c) $(LIB_HEADERS) \
+		$(KSFT)/kselftest_harness.h
+	$(COMPILE) -m32 -static -D_FILE_OFFSET_BITS=64 -isystem $(KSFT) -I. \
+		$< $(LIB:%=../lib/%.c) -o $@ -lpthread
+
 $(TOOL_PATHS): $(OUTPUT)/%: %.c $(LIB_OBJS) $(LIB_HEADERS)
 	$(COMPILE) $< $(LIB_OBJS) -o $@
 
 clean:
-	rm -rf $(PATHS) $(TOOL_PATHS) $(LIB_OBJS) $(OUTPUT)/ksft
+	rm -rf $(PATHS) $(PATHS32) $(TOOL_PATHS) $(LIB_OBJS) $(OUTPUT)/ksft
 
 .PHONY: all clean

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -708,6 +709,8 @@ int vfc_child_start(struct vfc_child *c, int (*fn)(void *arg), void *arg)
 		return ret;
 	}
 	if (!c->pid) {
+		/* A test that fails must not leave a device open behind it. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		close(fds[0]);
 		ret = fn(arg);
 		if (write(fds[1], &ret, sizeof(ret)) != sizeof(ret))

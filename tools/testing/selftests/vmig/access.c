@@ -426,4 +426,23 @@ TEST_F(access, V1_ACC_02_one_access)
 		ASSERT_LE(vt_segments(d, self->t.m, units), n);
 }
 
+#if __SIZEOF_LONG__ == 4
+/* This program, built for 32 bits, is such a client in all that it tests. */
+TEST_F(access, V1_ACC_14_client_of_32_bits)
+{
+	struct vfc_dev *d = &self->t.a;
+	__u32 half[2];
+
+	ASSERT_EQ(4, sizeof(void *));
+	ASSERT_EQ(32, sizeof(struct vfio_device_migration_info));
+	SET(VFC_SAVING);
+	ASSERT_LT(0, R8(VFC_PENDING));
+	/* What a compiler may make of a 64-bit access. */
+	ASSERT_EQ(-EINVAL, vfc_pread(d, &half[0], 4, VFC_PENDING));
+	ASSERT_EQ(-EINVAL, vfc_pread(d, &half[1], 4, VFC_PENDING + 4));
+	vfc_set(d, VFC_RUNNING);
+	vt_migrates(_metadata, d);
+}
+#endif
+
 TEST_HARNESS_MAIN

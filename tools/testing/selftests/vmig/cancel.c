@@ -174,7 +174,7 @@ static void cancel_all(struct __test_metadata *_metadata, struct vt *t,
 	}
 }
 
-TEST_F_TIMEOUT(cancel, V1_CAN_01_02_10_precopy_by_running, 60)
+TEST_F_TIMEOUT(cancel, V1_CAN_01_V1_CAN_02_V1_CAN_10_precopy_by_running, 60)
 {
 	cancel_all(_metadata, &self->t, VFC_PRECOPY, BY_RUNNING);
 }
@@ -184,7 +184,7 @@ TEST_F_TIMEOUT(cancel, V1_CAN_02_precopy_by_stop_running, 60)
 	cancel_all(_metadata, &self->t, VFC_PRECOPY, BY_STOP_RUNNING);
 }
 
-TEST_F_TIMEOUT(cancel, V1_CAN_03_10_saving_by_running, 60)
+TEST_F_TIMEOUT(cancel, V1_CAN_03_V1_CAN_10_saving_by_running, 60)
 {
 	cancel_all(_metadata, &self->t, VFC_SAVING, BY_RUNNING);
 }
@@ -242,6 +242,59 @@ TEST_F(cancel, V1_CAN_04_after_completion)
 	next_migration(_metadata, &self->t);
 }
 
+/* A whole migration of an idle device, after which it runs on. */
+static void save_running(struct __test_metadata *_metadata, struct vfc_dev *d,
+			 struct vfc_stream *s)
+{
+	vfc_stream_free(s);
+	SET(VFC_PRECOPY);
+	ASSERT_EQ(0, vfc_drain(d, &vt_bulk, s));
+	SET(VFC_SAVING);
+	ASSERT_EQ(0, vfc_drain(d, &vt_bulk, s));
+	SET(VFC_RUNNING);
+}
+
+/* Same records; all but the session's id and what time changes, byte by byte. */
+static void same_streams(struct __test_metadata *_metadata,
+			 const struct vfc_stream *a, const struct vfc_stream *b)
+{
+	struct vmr_list l;
+	size_t i;
+
+	ASSERT_EQ(a->len, b->len);
+	ASSERT_EQ(0, vmr_parse(&l, a->buf, a->len));
+	for (i = 0; i < l.n; i++) {
+		const struct vmr *r = &l.rec[i];
+
+		if (le16toh(r->head.type) == VMIG_REC_SESSION ||
+		    le16toh(r->head.type) == VMIG_REC_BLOB)
+			continue;
+		ASSERT_EQ(0, memcmp(a->buf + r->off, b->buf + r->off, r->len))
+			TH_LOG("record %zu", i);
+	}
+	vmr_free(&l);
+}
+
+TEST_F_TIMEOUT(cancel, V1_CAN_10_same_bytes_after_a_cancel, 60)
+{
+	struct vfc_dev *d = &self->t.a;
+	struct vfc_stream before = {};
+	enum point point;
+	__u32 state;
+
+	dirty(_metadata, &self->t);
+	save_running(_metadata, d, &before);
+	for (state = VFC_SAVING; state <= VFC_PRECOPY; state++) {
+		for (point = AT_ENTRY; point < NR_POINTS; point++) {
+			ASSERT_EQ(0, advance(d, state, point));
+			SET(VFC_RUNNING);
+			save_running(_metadata, d, &self->t.s);
+			same_streams(_metadata, &before, &self->t.s);
+		}
+	}
+	vfc_stream_free(&before);
+}
+
 struct victim {
 	const struct vfc_model *m;
 	const char *uuid;
@@ -253,13 +306,14 @@ static int victim_main(void *arg)
 {
 	const struct victim *v = arg;
 	struct vfc_dev d;
-	unsigned int i;
+	unsigned int i, n;
 	int ret;
 
 	ret = vfc_open(&d, v->uuid);
 	if (ret)
 		return ret;
-	for (i = 0; v->m && i < 20 && !ret; i++)
+	n = v->m ? vt_units(&d, v->m, 20) : 0;
+	for (i = 0; i < n && !ret; i++)
 		ret = v->m->touch(&d, i, i + 1);
 	if (!ret && d.area_size)
 		ret = vfc_map(&d);
@@ -281,7 +335,7 @@ TEST_F_TIMEOUT(cancel, V1_CAN_08_by_kill, 60)
 			ASSERT_EQ(0, vfc_open(d, v.uuid));
 			ASSERT_EQ(VFC_RUNNING, R4(VFC_STATE));
 			ASSERT_EQ(0, R8(VFC_PENDING));
-			if (!self->t.m)
+			if (!vt_has(&self->t, 4))
 				continue;
 			ASSERT_EQ(0, self->t.m->read_back(d, 3, &value));
 			ASSERT_EQ(0, value);
@@ -370,6 +424,8 @@ TEST_F(cancel, V1_CAN_11_resuming_by_reset)
 		if (self->t.m) {
 			ASSERT_EQ(0, self->t.m->reg_get(d, &reg));
 			ASSERT_EQ(0, reg);
+		}
+		if (vt_has(&self->t, 2)) {
 			ASSERT_EQ(0, self->t.m->read_back(d, 1, &value));
 			ASSERT_EQ(0, value);
 		}

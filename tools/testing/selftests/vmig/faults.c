@@ -97,7 +97,7 @@ static void enter_fails(struct __test_metadata *_metadata, struct vt *t,
 		return;
 	reach_loaded(_metadata, t, d, from);
 	vt_snap(_metadata, d, t->m,
-		from == VFC_SAVING || (from == VFC_PRECOPY && t->m), &before);
+		from == VFC_SAVING || (from == VFC_PRECOPY && vt_has(t, 1)), &before);
 	arm(_metadata, d, step, err, 0, 1);
 	ASSERT_EQ(-err, vfc_w4(d, VFC_STATE, to))
 		TH_LOG("%u to %u", from, to);

@@ -248,6 +248,56 @@ static int module_refs(const char *uuid, const char *module)
 }
 
 /* What opening and mapping takes, closing and unmapping gives back. */
+struct opener {
+	const char *uuid;
+	struct vfc_dev d;
+	int ret;
+	bool region;
+	bool info;
+	int state;
+};
+
+/* Opens the device as soon as it can be, and asks at once for all there is. */
+static void *open_thread(void *arg)
+{
+	struct opener *o = arg;
+	struct vfio_region_info *region;
+	__u64 end = vfc_now_us() + 20000000;
+
+	do {
+		o->ret = vfc_open(&o->d, o->uuid);
+	} while (o->ret && vfc_now_us() < end);
+	if (o->ret)
+		return NULL;
+	o->region = o->d.mig_index >= 0;
+	o->info = o->region &&
+		!vfc_region_info(o->d.fd, o->d.mig_index, &region);
+	if (o->info)
+		free(region);
+	o->state = vfc_get(&o->d);
+	return NULL;
+}
+
+TEST_F_TIMEOUT(life, LIFE_06_all_there_when_it_can_be_opened, 120)
+{
+	struct opener o;
+	pthread_t thread;
+	unsigned int i;
+
+	for (i = 0; i < 20; i++) {
+		o = (struct opener){ .uuid = self->uuid, .state = -1 };
+		ASSERT_EQ(0, pthread_create(&thread, NULL, open_thread, &o));
+		ASSERT_EQ(0, vfc_mdev_create(self->type, self->uuid));
+		ASSERT_EQ(0, pthread_join(thread, NULL));
+		ASSERT_EQ(0, o.ret);
+		ASSERT_TRUE(o.region);
+		ASSERT_TRUE(o.info);
+		ASSERT_EQ(VFC_RUNNING, o.state);
+		vfc_close(&o.d);
+		ASSERT_EQ(0, vfc_mdev_remove(self->uuid));
+	}
+}
+
 TEST_F(life, LIFE_01_module_references)
 {
 	struct vfc_dev *d = &self->t.a;

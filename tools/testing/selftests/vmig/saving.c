@@ -87,7 +87,7 @@ TEST_F_TIMEOUT(saving, V1_SAV_05_V1_SAV_06_V1_SAV_07_drain, 60)
 	check_restored(_metadata, &self->t, s, n, 300);
 }
 
-TEST_F(saving, V1_SAV_01_pending_is_pure)
+TEST_F(saving, V1_SAV_01_V1_YZ_R3_pending_is_pure)
 {
 	struct vfc_dev *d = &self->t.a;
 	__u64 pending;
@@ -142,7 +142,7 @@ TEST_F(saving, V1_SAV_01_pending_while_dirtying)
 	ASSERT_EQ(0, m->check_noise(to, 16, seq));
 }
 
-TEST_F(saving, V1_SAV_02_zero_is_not_sticky)
+TEST_F(saving, V1_SAV_02_V1_YZ_R4_zero_is_not_sticky)
 {
 	struct vfc_dev *d = &self->t.a;
 	__u8 buf[8];
@@ -157,8 +157,8 @@ TEST_F(saving, V1_SAV_02_zero_is_not_sticky)
 	ASSERT_EQ(0, R8(VFC_SIZE));
 	ASSERT_EQ(0, R8(VFC_PENDING));
 	ASSERT_EQ(-EINVAL, vfc_rd(d, 0, buf, 8));
-	if (!self->t.m)
-		SKIP(return, VT_NO_MODEL);
+	if (!vt_has(&self->t, 3))
+		SKIP(return, VT_NO_ROOM);
 	ASSERT_EQ(0, self->t.m->touch(d, 1, 71));
 	ASSERT_LT(0, R8(VFC_PENDING));
 	ASSERT_EQ(0, self->t.m->touch(d, 2, 72));
@@ -168,7 +168,7 @@ TEST_F(saving, V1_SAV_02_zero_is_not_sticky)
 	check_restored(_metadata, &self->t, &self->t.s, 3, 70);
 }
 
-TEST_F(saving, V1_SAV_04_staged_is_constant)
+TEST_F(saving, V1_SAV_04_V1_YZ_R1_staged_is_constant)
 {
 	struct vfc_dev *d = &self->t.a;
 	__u8 *first, *again;
@@ -197,7 +197,7 @@ TEST_F(saving, V1_SAV_04_staged_is_constant)
 				  R8(one ? VFC_SIZE : VFC_OFFSET));
 		}
 		/* nor a window on live memory */
-		if (self->t.m && state == VFC_PRECOPY)
+		if (vt_has(&self->t, 4) && state == VFC_PRECOPY)
 			ASSERT_EQ(0, self->t.m->touch(d, 3, 99));
 		ASSERT_EQ(0, vfc_collect(d, &variant->io, 0, again, size));
 		ASSERT_EQ(0, memcmp(first, again, size));
@@ -261,8 +261,8 @@ TEST_F(saving, V1_SAV_14_nothing_behind_the_segment)
 	if (!d->area_size)
 		SKIP(return, VT_NO_MMAP);
 	ASSERT_EQ(0, vfc_map(d));
-	if (!self->t.m)
-		SKIP(return, VT_NO_MODEL);
+	if (!vt_has(&self->t, 256))
+		SKIP(return, VT_NO_ROOM);
 	prepare(_metadata, &self->t, n, 1234);
 	SET(VFC_SAVING);
 	for (got = 1; R8(VFC_PENDING); ) {

@@ -125,7 +125,7 @@ TEST_F(sequence, V1_YZ_02_nothing_after_the_size)
 	finish_good(_metadata, &self->t);
 }
 
-TEST_F(sequence, V1_YZ_03_acknowledged_unread)
+TEST_F(sequence, V1_YZ_03_V1_YZ_R2_acknowledged_unread)
 {
 	struct vfc_dev *d = &self->t.a;
 	__u64 p, n1;
@@ -160,7 +160,7 @@ TEST_F(sequence, V1_YZ_05_no_first_pending)
 	n1 = R8(VFC_SIZE);
 	ASSERT_LT(0, n1);
 	collect(_metadata, &self->t, self->seg, n1);
-	if (self->t.m)
+	if (vt_has(&self->t, 256))
 		ASSERT_LT(0, R8(VFC_PENDING));
 	finish_good(_metadata, &self->t);
 }
@@ -324,11 +324,11 @@ TEST_F(to_saving, V1_YZ_10_not_acknowledged_before_the_stop)
 	after = R8(VFC_PENDING);
 	ASSERT_EQ(before, after);
 	finish_good(_metadata, &self->t);
-	if (self->t.m)
+	if (vt_has(&self->t, 1))
 		check_carried_again(_metadata, s, 1);
 }
 
-TEST_F(to_saving, V1_YZ_11_never_delivered)
+TEST_F(to_saving, V1_YZ_11_V1_YZ_R5_never_delivered)
 {
 	struct vfc_dev *d = &self->t.a;
 
@@ -345,8 +345,8 @@ TEST_F(to_saving, V1_YZ_11_second_never_delivered)
 {
 	struct vfc_dev *d = &self->t.a;
 
-	if (!self->t.m)
-		SKIP(return, VT_NO_MODEL);
+	if (!vt_has(&self->t, 256))
+		SKIP(return, VT_NO_ROOM);
 	dirty(_metadata, &self->t);
 	SET(VFC_PRECOPY);
 	ASSERT_LT(0, vfc_save_segment(d, &vt_bulk, &self->t.s));
@@ -392,8 +392,8 @@ TEST_F(to_saving, V1_YZ_16_dirty_after_zero)
 {
 	struct vfc_dev *d = &self->t.a;
 
-	if (!self->t.m)
-		SKIP(return, VT_NO_MODEL);
+	if (!vt_has(&self->t, 6))
+		SKIP(return, VT_NO_ROOM);
 	dirty(_metadata, &self->t);
 	SET(VFC_PRECOPY);
 	ASSERT_EQ(0, vfc_drain(d, &vt_bulk, &self->t.s));
@@ -411,8 +411,8 @@ TEST_F(to_saving, V1_YZ_17_state_shrinks)
 	unsigned int i, n;
 	__u64 p;
 
-	if (!self->t.m)
-		SKIP(return, VT_NO_MODEL);
+	if (!vt_has(&self->t, 1))
+		SKIP(return, VT_NO_ROOM);
 	n = vt_units(d, self->t.m, UNITS);
 	SET(VFC_PRECOPY);
 	ASSERT_EQ(0, vfc_drain(d, &vt_bulk, &self->t.s));

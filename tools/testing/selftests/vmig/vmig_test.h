@@ -80,9 +80,6 @@ static inline void vt_open(struct __test_metadata *_metadata, struct vt *t)
 	ASSERT_LE(0, t->a.mig_index);
 	ASSERT_EQ(VFC_RUNNING, vfc_get(&t->a));
 	t->m = vfc_model_find(&t->a);
-	/* Without a whole unit of state there is nothing to adapt to. */
-	if (t->m && !t->m->units(&t->a))
-		t->m = NULL;
 }
 
 static inline void vt_open_two(struct __test_metadata *_metadata, struct vt *t)
@@ -100,6 +97,12 @@ static inline void vt_open_two(struct __test_metadata *_metadata, struct vt *t)
 static inline bool vt_works(const struct vfc_model *m)
 {
 	return m && m->start_noise;
+}
+
+/* Has the device @n units of state that can be touched? */
+static inline bool vt_has(const struct vt *t, __u64 n)
+{
+	return t->m && t->m->units(&t->a) >= n;
 }
 
 /* Has it memory that can be mapped? */
