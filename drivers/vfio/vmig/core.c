@@ -426,6 +426,8 @@ static void vmig_session_start(struct vmig_device *vmig,
 {
 	lockdep_assert_held(&vmig->lock);
 	vmig->session = session;
+	/* Whoever has it mapped may have stored to it between sessions. */
+	vmig_section_clear(vmig);
 	memset(&vmig->stats, 0, offsetof(struct vmig_stats, refusals));
 	if (session->save) {
 		vmig_mems(vmig, vmig_mem_track);
@@ -561,6 +563,7 @@ static void vmig_clear(struct vmig_device *vmig)
 	lockdep_assert_held(&vmig->lock);
 	vmig_lower(vmig, VMIG_RUN_NONE);
 	vmig_session_end(vmig);
+	vmig_section_clear(vmig);
 	vmig->cfg->ops->reset(vmig, false);
 	vmig_mems(vmig, vmig_mem_empty);
 	vmig_mems(vmig, vmig_mem_reveal);
