@@ -40,7 +40,7 @@ $(OUTPUT)/%.o: ../lib/%.c $(LIB_HEADERS)
 # The harness is the distribution's: its warnings are not ours (-isystem).
 $(PATHS): $(OUTPUT)/%: %.c $(HEADER) $(LIB_OBJS) $(LIB_HEADERS) \
 		$(KSFT)/kselftest_harness.h
-	$(COMPILE) -isystem $(KSFT) -I. $< $(LIB_OBJS) -o $@ -lpthread
+	$(COMPILE) -isystem $(KSFT) -I. $< $(filter %.o,$^) -o $@ -lpthread
 
 $(PATHS32): $(OUTPUT)/%32: %.c $(HEADER) $(LIB:%=../lib/%.c) $(LIB_HEADERS) \
 		$(KSFT)/kselftest_harness.h
