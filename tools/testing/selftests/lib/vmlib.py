@@ -21,6 +21,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import uuid
 
@@ -29,6 +30,7 @@ BUILT = os.environ.get("MIMIC_BUILD") or os.path.join(
     TOP, "build", os.environ.get("MIMIC_MACHINE", "bookworm"))
 MDEV_BUS = "/sys/class/mdev_bus"
 MDEVS = "/sys/bus/mdev/devices"
+DEBUGFS = "/sys/kernel/debug/mimic"
 MIB = 1 << 20
 
 # Every time limit is for a guest on an emulated processor. Seconds.
@@ -144,6 +146,23 @@ class Qmp:
             else:
                 return message["return"]
 
+    def seen(self, event):
+        """Has QEMU told of this event?"""
+        self.execute("query-status")
+        return any(e["event"] == event for e in self.events)
+
+    def job(self, command, **arguments):
+        """Run a command that makes a job, and wait for the job's end."""
+        self.execute(command, job_id="job", **arguments)
+
+        def ended():
+            return next((job for job in self.execute("query-jobs")
+                         if job["status"] == "concluded"), None)
+        job = wait_until("job " + command, 60, ended, 0.02)
+        self.execute("job-dismiss", id="job")
+        if "error" in job:
+            raise Failure("%s: %s" % (command, job["error"]))
+
     def close(self):
         self.lines.close()
 
@@ -156,12 +175,23 @@ class Agent:
         self.serial = 0
         self.kicks = 0
 
-    def wait_ready(self, limit):
+    def came_up(self, limit):
+        """Has the agent begun anew, or does it within limit s?"""
         end = time.monotonic() + limit
-        while time.monotonic() < end:
-            if self.lines.line(end - time.monotonic()) == "= ready":
-                return
-        raise Failure("the guest's agent is not there after %d s" % limit)
+        while True:
+            line = self.lines.line(max(end - time.monotonic(), 0))
+            if line is None:
+                return False
+            if line == "= ready":
+                return True
+
+    def wait_ready(self, limit):
+        if not self.came_up(limit):
+            raise Failure("the guest's agent is not there after %d s" % limit)
+
+    def post(self, command):
+        """Send a command that has no answer: it ends the agent."""
+        self.lines.send("last %s\n" % command)
 
     def run(self, command, limit=COMMAND_LIMIT):
         """(exit status, output) of a command in the guest."""
@@ -204,18 +234,21 @@ def probe_accel():
 
 
 class Vm:
-    """One QEMU. incoming is a migration URI, for a destination."""
+    """One QEMU. incoming is a migration URI, for a destination; extra are
+    further arguments."""
 
-    def __init__(self, scene, name, mdev=None, incoming=None, memory=256):
+    def __init__(self, scene, name, mdev=None, incoming=None, memory=256,
+                 extra=()):
         self.scene = scene
         self.name = name
         self.mdev = mdev
         self.dir = os.path.join(scene.dir, name)
         os.mkdir(self.dir)
         self.expected = None
+        self.migrating_since = None
         self.agent = None
         self.qmp = None
-        self.command = self._command(mdev, incoming, memory)
+        self.command = self._command(mdev, incoming, memory) + list(extra)
         with open(self.path("stderr"), "wb") as err:
             # pylint: disable=consider-using-with
             self.process = subprocess.Popen(
@@ -302,10 +335,19 @@ class Vm:
         except subprocess.TimeoutExpired:
             raise Failure("%s: QEMU does not end" % self.name) from None
 
+    def monitor(self, line):
+        """What QEMU's human monitor answers to a line."""
+        return self.qmp.execute("human-monitor-command", command_line=line)
+
+    def snapshot(self, verb, tag):
+        """savevm, loadvm or delvm; they are silent if they succeed."""
+        answer = self.monitor("%s %s" % (verb, tag))
+        if answer:
+            raise Failure("%s: %s %s: %s" % (self.name, verb, tag, answer))
+
     def registers(self):
         """{name: value} of the virtual processor."""
-        text = self.qmp.execute("human-monitor-command",
-                                command_line="info registers")
+        text = self.monitor("info registers")
         return {name: int(value, 16) for name, value in re.findall(
             r"\b(R..|CR4)\s*=([0-9a-f]+)", text)}
 
@@ -333,8 +375,7 @@ class Vm:
             return found
         for question in ("info status", "info registers", "info lapic"):
             with contextlib.suppress(Failure, OSError):
-                found.append(self.qmp.execute("human-monitor-command",
-                                              command_line=question))
+                found.append(self.monitor(question))
         for path in glob.glob("/proc/%d/task/*/stack" % self.process.pid):
             with contextlib.suppress(OSError):
                 found.append("%s %s\n%s" % (
@@ -351,6 +392,11 @@ class Vm:
             raise Failure("%s: QEMU ended with status %d: %s" % (
                 self.name, status, self.stderr()))
 
+    def kill(self):
+        """SIGKILL, and nothing of it is left when this returns."""
+        self.process.kill()
+        self.close()
+
     def close(self):
         for part in (self.agent, self.qmp):
             if part:
@@ -358,7 +404,7 @@ class Vm:
         self.agent = self.qmp = None
         if self.alive():
             self.process.kill()
-            self.process.wait()
+        self.process.wait()
 
     def complaint(self):
         """What QEMU printed beyond what is expected, or an empty string."""
@@ -389,6 +435,13 @@ class Mdev:
             return 0
         except OSError as error:
             return error.errno
+
+    def knob(self, name):
+        """A file that the driver has for tests of this device."""
+        if not os.path.isdir(DEBUGFS):
+            subprocess.run(["mount", "-t", "debugfs", "none",
+                            "/sys/kernel/debug"], check=True)
+        return os.path.join(DEBUGFS, self.uuid, name)
 
     def remove(self):
         write_file(os.path.join(self.path, "remove"), "1")
@@ -454,6 +507,12 @@ def splats(lines):
     return [line for line in lines if SPLATS.search(line)]
 
 
+def with_context(lines, after=40):
+    """The first of splats() and what follows it; nothing if there is none."""
+    first = next((n for n, line in enumerate(lines) if SPLATS.search(line)), None)
+    return [] if first is None else lines[first:first + after]
+
+
 class Scene:
     """What a test starts and creates, and its end."""
 
@@ -461,6 +520,7 @@ class Scene:
         self.dir = tempfile.mkdtemp(prefix="mimic-vm.")
         self.vms = []
         self.mdevs = []
+        self.relays = []
         self.log_start = len(kernel_log())
         self.trace = DeviceTrace()
 
@@ -469,8 +529,8 @@ class Scene:
         self.mdevs.append(mdev)
         return mdev
 
-    def vm(self, name, mdev=None, incoming=None):
-        vm = Vm(self, name, mdev, incoming)
+    def vm(self, name, mdev=None, incoming=None, extra=()):
+        vm = Vm(self, name, mdev, incoming, extra=extra)
         self.vms.append(vm)
         return vm
 
@@ -487,6 +547,12 @@ class Scene:
         set_capabilities(vm)
         return vm
 
+    def relay(self, dst):
+        """A Relay to a destination()."""
+        relay = Relay(self.uri(dst.name + ".relay"), dst.uri)
+        self.relays.append(relay)
+        return relay
+
     def complaints(self):
         """All that QEMUs, guests' consoles and this kernel complain of."""
         found = []
@@ -500,6 +566,8 @@ class Scene:
         return found
 
     def close(self):
+        for relay in self.relays:
+            relay.cut()
         for vm in self.vms:
             vm.close()
         for mdev in self.mdevs:
@@ -540,8 +608,12 @@ class DeviceTrace:
     TRACING = "/sys/kernel/tracing"
     STAGE = re.compile(r"\s(\d+\.\d+): vmig_stage: (\S+) state (\d+): .* (\d+) bytes")
     STATE = re.compile(r"\s(\d+\.\d+): vmig_state: (\S+) (\d+) -> (\d+)")
+    STOP = 1
+    RUNNING = 2
     STOP_COPY = 3
+    RESUMING = 4
     PRE_COPY = 6
+    P2P = (5, 7)
 
     def __init__(self):
         self.dir = os.path.join(self.TRACING, "instances",
@@ -572,6 +644,21 @@ class DeviceTrace:
         return [(float(match[1]), int(match[3]), int(match[4]))
                 for match in map(self.STATE.search, self._lines())
                 if match and mdev.uuid in match[2] and float(match[1]) >= since]
+
+    def state(self, mdev):
+        """The device's state after the last change that was traced."""
+        states = self.states(mdev)
+        return states[-1][2] if states else None
+
+    def path(self, mdev, since=0.0):
+        """[state, ...] that the device went through, from where it was, but
+        for steps between two of them that v1 does not know, and resets of a
+        running one."""
+        path = []
+        for _, start, to in self.states(mdev, since):
+            path += [state for state in ([to] if path else [start, to])
+                     if state not in self.P2P and path[-1:] != [state]]
+        return path
 
     def close(self):
         with contextlib.suppress(OSError):
@@ -614,11 +701,18 @@ def start_migration(src, uri, bandwidth=512 * MIB, downtime=1000, phases=False,
     set_capabilities(src, phases, return_path)
     src.qmp.execute("migrate-set-parameters", max_bandwidth=bandwidth,
                     downtime_limit=downtime)
+    src.migrating_since = time.monotonic()
     src.qmp.execute("migrate", uri=uri)
 
 
 def migration_info(src):
     return src.qmp.execute("query-migrate")
+
+
+def wait_status(src, status, limit=MIGRATE_LIMIT):
+    """Wait for a status of the migration, and do nothing about it."""
+    wait_until("migration of %s is '%s'" % (src.name, status), limit,
+               lambda: migration_info(src).get("status") == status, 0.02)
 
 
 def wait_migration(src, until=("completed",), limit=MIGRATE_LIMIT, progress=None):
@@ -653,6 +747,16 @@ def allow_downtime(src, ms):
     src.qmp.execute("migrate-set-parameters", downtime_limit=ms)
 
 
+def allow_bandwidth(src, bandwidth):
+    """Change the limit of a running migration, in bytes per second."""
+    src.qmp.execute("migrate-set-parameters", max_bandwidth=bandwidth)
+
+
+def ram_to_go(src):
+    """Bytes of RAM that are left of this round."""
+    return migration_info(src).get("ram", {}).get("remaining", 0)
+
+
 def progress_line(info):
     ram = info.get("ram", {})
     say("%5.1f s: %s, RAM %d MiB sent, %d MiB to go" % (
@@ -660,39 +764,126 @@ def progress_line(info):
         ram.get("transferred", 0) >> 20, ram.get("remaining", 0) >> 20))
 
 
-def wait_running(vm):
-    wait_until("guest runs in " + vm.name, 60, lambda: vm.qmp.execute(
-        "query-status")["status"] == "running", 0.02)
+def run_state(vm):
+    """QEMU's word for it: running, paused, postmigrate, ..."""
+    return vm.qmp.execute("query-status")["status"]
 
 
-def migrate(src, dst, progress=progress_line, precopy=0, downtime=1000, **options):
+def wait_running(vm, state="running"):
+    """Wait for a run state of QEMU, by default that of a guest that runs."""
+    wait_until("%s in %s" % (state, vm.name), 60,
+               lambda: run_state(vm) == state, 0.02)
+
+
+def wait_precopy(src, what, reached, progress=None, limit=MIGRATE_LIMIT):
+    """Wait for a point of pre-copy: until reached(bytes of RAM sent, bytes of
+    the device sent). Returns the two; Failure if pre-copy ends before that."""
+    since = src.migrating_since
+    end = since + limit
+    shown = since
+    while True:
+        info = migration_info(src)
+        if info.get("status") not in ("setup", "active"):
+            raise Failure("%s: the migration is '%s': %s" % (
+                what, info.get("status"), info.get("error-desc", "")))
+        ram = info.get("ram", {}).get("transferred", 0)
+        device = sum(src.scene.trace.sent(src.mdev, since).values())
+        if reached(ram, device):
+            return ram, device
+        if time.monotonic() > end:
+            raise Failure("%s: not within %d s; RAM %d bytes, device %d bytes"
+                          % (what, limit, ram, device))
+        if progress and time.monotonic() > shown + 2:
+            shown = time.monotonic()
+            progress(info)
+        time.sleep(0.02)
+
+
+def end_migration(src, dst, progress=progress_line, state="running"):
+    """Wait for the end of a migration that may converge, and end the source.
+    state is the guest's at the destination. Returns Figures."""
+    info, stopped = wait_migration(src, progress=progress)
+    wait_running(dst, state)
+    since = src.migrating_since
+    sent = src.scene.trace.sent(src.mdev, since) if src.mdev else {}
+    figures = Figures(info, stopped, sent)
+    src.quit()
+    return figures
+
+
+def migrate(src, dst, progress=progress_line, precopy=0, downtime=1000,
+            state="running", **options):
     """Migrate to a destination() and end the source. Returns Figures.
 
     precopy: bytes of device data that have to go before the guest is stopped;
     until then QEMU is given no downtime, afterwards downtime ms.
     """
-    since = shown = time.monotonic()
     start_migration(src, dst.uri, downtime=1 if precopy else downtime, **options)
-    while precopy:
-        info = migration_info(src)
-        if info.get("status") in ("completed", "failed", "cancelled"):
-            break
-        sent = src.scene.trace.sent(src.mdev, since)[DeviceTrace.PRE_COPY]
-        if sent >= precopy:
-            allow_downtime(src, downtime)
-            break
-        if time.monotonic() > since + MIGRATE_LIMIT:
-            raise Failure("only %d bytes of device data in pre-copy" % sent)
-        if progress and time.monotonic() > shown + 2:
-            shown = time.monotonic()
-            progress(info)
-        time.sleep(0.05)
-    info, stopped = wait_migration(src, progress=progress)
+    if precopy:
+        wait_precopy(src, "%d bytes of device data in pre-copy" % precopy,
+                     lambda _, device: device >= precopy, progress)
+        allow_downtime(src, downtime)
+    return end_migration(src, dst, progress, state)
+
+
+class Relay:
+    """Between a source and a destination. The stream is passed on; what the
+    destination answers is not: so the source, with its device saved and
+    stopped, waits for the word that all was loaded, until cut()."""
+
+    def __init__(self, uri, to):
+        self.uri = uri
+        self.to = to[len("unix:"):]
+        self.open = True
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.listener.bind(uri[len("unix:"):])
+        self.listener.listen(1)
+        self.thread = threading.Thread(target=self._pass, daemon=True)
+        self.thread.start()
+
+    def _pass(self):
+        source = self._accept()
+        if not source:
+            return
+        sink = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        with source, sink, contextlib.suppress(OSError):
+            sink.connect(self.to)
+            sink.settimeout(MIGRATE_LIMIT)
+            while self.open:
+                if not select.select([source], [], [], 0.05)[0]:
+                    continue
+                data = source.recv(1 << 20)
+                if not data:
+                    break
+                sink.sendall(data)
+
+    def _accept(self):
+        with self.listener:
+            while self.open:
+                if select.select([self.listener], [], [], 0.05)[0]:
+                    return self.listener.accept()[0]
+        return None
+
+    def cut(self):
+        """End the connection on both sides."""
+        self.open = False
+        self.thread.join()
+
+
+def wait_saved(src, dst):
+    """Wait until the device is saved and stopped and its migration is not yet
+    over, which a Relay sees to, and dst has loaded everything and runs."""
+    trace = src.scene.trace
+
+    def saved():
+        path = trace.path(src.mdev, src.migrating_since)
+        return path[-2:] == [trace.STOP_COPY, trace.STOP]
+    wait_until("saved device of " + src.name, MIGRATE_LIMIT, saved)
     wait_running(dst)
-    sent = src.scene.trace.sent(src.mdev, since) if src.mdev else {}
-    figures = Figures(info, stopped, sent)
-    src.quit()
-    return figures
+    status = migration_info(src).get("status")
+    if status not in ("active", "device"):
+        raise Failure("the migration did not wait for its destination: '%s'"
+                      % status)
 
 
 # --- The workload in the guest ---
@@ -716,6 +907,7 @@ class Workload:
         self.vm = vm
 
     def _spawn(self, name, arguments):
+        self.vm.must("rm -f /run/%s.*" % name)
         self.vm.must("accelwork %s -S /run/%s.status >/run/%s.out 2>&1 & "
                      "echo $! >/run/%s.pid" % (arguments, name, name, name))
         self.names.append(name)
@@ -780,6 +972,17 @@ class Workload:
                 found.append(str(failure))
                 break
         return "\n".join(found)
+
+    def rest(self):
+        """Everything stays as it is, until go_on(); what is stamped is right."""
+        say(self.vm.must("accelwork stamp-verify -n 1"))
+        self.vm.must("kill -STOP $(cat /run/*.pid)")
+
+    def go_on(self):
+        """What was stamped is right still; go on."""
+        say(self.vm.must("accelwork stamp-verify -n 1"))
+        self.vm.must("kill -CONT $(cat /run/*.pid)")
+        self.vm.must("accelwork %s -k" % (self.STAMP % self.rate))
 
     def moved_to(self, vm):
         self.vm = vm
@@ -849,8 +1052,8 @@ def verify(tap, workload, name):
 
 def check_clean(tap, scene, vm, name):
     """The end of every VM test: nobody has a reason to complain."""
-    found = ["guest's log: " + line
-             for line in splats(vm.must("dmesg").splitlines())]
+    log = vm.must("dmesg").splitlines()
+    found = ["guest's log: " + line for line in with_context(log)]
     found += scene.complaints()
     tap.ok(not found, name, "\n".join(found))
 

@@ -6,7 +6,6 @@ V1-CAN-10, V1-Q7-T4)."""
 
 import os
 import sys
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)),
                                 "../../lib"))
@@ -22,16 +21,10 @@ def cancel_when(scene, src, name, mdev, reached):
     """Start a migration that cannot end, and cancel it when reached()."""
     dst = scene.destination(name, mdev)
     dst.expected = CANCELLED
-    since = time.monotonic()
-
-    def so_far():
-        ram = vmlib.migration_info(src).get("ram", {}).get("transferred", 0)
-        return ram, sum(scene.trace.sent(src.mdev, since).values())
-
     vmlib.start_migration(src, dst.uri, bandwidth=64 * MIB, downtime=1,
-                           return_path=False)
-    vmlib.wait_until("pre-copy of " + name, 120, lambda: reached(*so_far()), 0.01)
-    say("cancelled at: RAM %d bytes, device %d bytes" % so_far())
+                          return_path=False)
+    sent = vmlib.wait_precopy(src, "pre-copy of " + name, reached)
+    say("cancelled at: RAM %d bytes, device %d bytes" % sent)
     src.qmp.execute("migrate_cancel")
     vmlib.wait_migration(src, until=("cancelled",))
     vmlib.wait_running(src)

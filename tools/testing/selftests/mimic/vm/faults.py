@@ -19,7 +19,7 @@ COMPLAINTS = r"^qemu-system-x86_64: "
 
 
 def arm(mdev, step, skip, times):
-    vmlib.write_file("/sys/kernel/debug/mimic/%s/fail/%s" % (mdev.uuid, step),
+    vmlib.write_file(mdev.knob("fail/" + step),
                      "%d %d %d" % (ENOMEM, skip, times))
 
 
@@ -54,8 +54,8 @@ def test(tap, scene):
     for number, (what, step, skip, phases) in enumerate(cases):
         fails(scene, src, "failed-%d" % number, target, step, skip, phases)
         say(load.wait_progress())
-        tap.ok(vmlib.read_file("/sys/kernel/debug/mimic/%s/migration" %
-                               src.mdev.uuid).startswith("state: RUNNING"),
+        tap.ok(vmlib.read_file(src.mdev.knob("migration"))
+               .startswith("state: RUNNING\nsession: none"),
                what + ": it failed, and the guest works on")
 
     dst = scene.destination("destination", target)

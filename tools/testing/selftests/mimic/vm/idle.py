@@ -26,8 +26,7 @@ def test(tap, scene):
 
     # stamped pages with the job at rest, and memory with the writer at rest
     load = vmlib.Workload(src).start()
-    src.must("accelwork stamp-verify -n 1")
-    src.must("kill -STOP $(cat /run/*.pid)")
+    load.rest()
     before = registers(src)
 
     dst = scene.destination("destination", scene.mdev(two, "mimic-accel_8"))
@@ -43,9 +42,7 @@ def test(tap, scene):
     tap.ok(before == after, "V1-Q7-T2 the registers are as they were",
            "%s\n%s" % (before, after))
     load.moved_to(dst)
-    say(dst.must("accelwork stamp-verify -n 1"))
-    dst.must("kill -CONT $(cat /run/*.pid)")
-    dst.must("accelwork stamp-start -r 1 -k -p 2000 -d 8M:8M -g 1M:2M")
+    load.go_on()
     say(load.wait_progress())
     tap.ok(True, "V1-Q7-T2 the device works on")
     vmlib.verify(tap, load, "V1-PRE-02 every page, memory and interrupt is right")

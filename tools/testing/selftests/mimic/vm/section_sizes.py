@@ -18,7 +18,7 @@ KIB = 1024
 
 def section(mdev, size):
     """Give a device, which nobody has open, a data section of size bytes."""
-    knob = "/sys/kernel/debug/mimic/%s/section_size" % mdev.uuid
+    knob = mdev.knob("section_size")
     vmlib.write_file(knob, str(size))
     if int(vmlib.read_file(knob)) != size:
         raise vmlib.Failure("%s is not %d" % (knob, size))
