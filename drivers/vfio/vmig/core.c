@@ -14,6 +14,7 @@
 #include <linux/module.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/vmalloc.h>
 
 #include "vmig_int.h"
@@ -401,8 +402,9 @@ void vmig_section_clear(struct vmig_device *vmig)
 	/* Whoever has it mapped stores where it likes. */
 	if (READ_ONCE(vmig->section_mapped))
 		len = vmig->section_size;
+	/* By words: emulated processors need much longer for a string of bytes. */
 	if (vmig->section)
-		memset(vmig->section, 0, len);
+		memset64(vmig->section, 0, DIV_ROUND_UP(len, sizeof(u64)));
 	vmig->section_used = 0;
 }
 

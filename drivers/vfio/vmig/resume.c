@@ -250,7 +250,8 @@ int vmig_resume_reserve(struct vmig_resume *r, size_t len)
 	/* One more for each record that is put before its page is reused. */
 	want += r->vmig->cfg->nr_mems + 1;
 	while (r->nr_pages < want) {
-		struct page *page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+		/* Not zeroed: a chunk fills it, or vmig_mem_place() the rest. */
+		struct page *page = alloc_page(GFP_KERNEL_ACCOUNT);
 
 		if (!page)
 			return -ENOMEM;

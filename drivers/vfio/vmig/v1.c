@@ -374,6 +374,17 @@ static int vmig_v1_store(struct vmig_device *vmig, const void *buf, size_t count
 	return ret;
 }
 
+/* As QEMU 7.2 does if it has not mapped the section: 131072 times for a MiB. */
+static ssize_t vmig_v1_write_word(struct vmig_device *vmig,
+				  const char __user *buf, size_t count, u64 off)
+{
+	u64 word;
+
+	if (copy_from_user(&word, buf, count))
+		return -EFAULT;
+	return vmig_v1_store(vmig, &word, count, off) ?: count;
+}
+
 /*
  * By way of a bounce buffer: a copy from user memory may take for ever, and must
  * not end up in what a later session has staged.
@@ -385,6 +396,8 @@ static ssize_t vmig_v1_write_data(struct vmig_device *vmig,
 	void *bounce;
 	int ret = 0;
 
+	if (count <= sizeof(u64))
+		return vmig_v1_write_word(vmig, buf, count, off);
 	bounce = kmalloc(min_t(size_t, count, VMIG_V1_BOUNCE), GFP_KERNEL_ACCOUNT);
 	if (!bounce)
 		return -ENOMEM;
