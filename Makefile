@@ -46,6 +46,9 @@ check:
 	$(SCRIPT)/deps check
 	$(SCRIPT)/check $(TESTS)
 
+bench:
+	$(SCRIPT)/bench
+
 style:
 	$(SCRIPT)/deps style lab
 	$(SCRIPT)/style
@@ -71,10 +74,11 @@ help:
 	@echo "sudo make modules_install"
 	@echo "make demo             a live migration in a test machine, step by step"
 	@echo "make check            every test (TESTS=\"NAME...\", V=1)"
+	@echo "make bench            how fast devices migrate, beside this machine's limits"
 	@echo "make style            the style checks only"
 	@echo "make lab              build for a test machine (MACHINE=bookworm)"
 	@echo "make shell            a root shell in a test machine"
 	@echo "make clean            remove what make built; distclean: test machines too"
 
-.PHONY: all modules modules_install load unload demo check style lab shell
-.PHONY: clean distclean help
+.PHONY: all modules modules_install load unload demo check bench style lab
+.PHONY: shell clean distclean help

@@ -629,14 +629,17 @@ class DeviceTrace:
         with open(os.path.join(self.dir, "trace"), errors="replace") as file:
             return file.readlines()
 
+    def stages(self, mdev, since=0.0):
+        """[(time, state, bytes)] of the segments that the device gave out."""
+        return [(float(match[1]), int(match[3]), int(match[4]))
+                for match in map(self.STAGE.search, self._lines())
+                if match and mdev.uuid in match[2] and float(match[1]) >= since]
+
     def sent(self, mdev, since=0.0):
         """{state: bytes} that the device gave out since that time."""
         found = {self.PRE_COPY: 0, self.STOP_COPY: 0}
-        for line in self._lines():
-            match = self.STAGE.search(line)
-            if match and mdev.uuid in match[2] and float(match[1]) >= since:
-                state = int(match[3])
-                found[state] = found.get(state, 0) + int(match[4])
+        for _, state, size in self.stages(mdev, since):
+            found[state] = found.get(state, 0) + size
         return found
 
     def states(self, mdev, since=0.0):

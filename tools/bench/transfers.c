@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Saving and resuming whole devices, beside the passes over the data that cannot
+ * be avoided. Those are measured right before and right after each transfer.
+ */
+#include <errno.h>
+
+#include "bench.h"
+
+/* --- Limits and transfers --------------------------------------------- */
+
+const struct way way_mmap = { "mmap", { true, 0 } };
+static const struct way way_bulk = { "pread/pwrite", { false, 0 } };
+static const struct way way_eight = { "8 bytes", { false, 8 } };
+
+static void emit_limits(struct bench *x, const struct pass_result *r)
+{
+	const struct {
+		const char *name;
+		__u64 ns;
+	} passes[] = {
+		{ "kcopy_in", r->kcopy_in },
+		{ "kcopy_stage", r->kcopy_stage },
+		{ "kcopy_fetch", r->kcopy_fetch },
+		{ "kcopy_out", r->kcopy_out },
+		{ "user_copy_read", r->kcopy_read },
+		{ "user_copy_write", r->kcopy_write },
+		{ "memcpy_read", r->ucopy_read },
+		{ "memcpy_write", r->ucopy_write },
+		{ "crc32c_kernel", r->kcrc },
+		{ "crc32c_sse42", r->ucrc },
+	};
+	unsigned int i;
+
+	emit_begin(x, "limits");
+	emit_int(x, "bytes", r->bytes);
+	emit_text(x, "kcopy", x->passes.kernel_name);
+	emit_text(x, "user_copy", x->passes.user_name);
+	emit_text(x, "crc32c_driver", x->passes.driver);
+	for (i = 0; i < NR(passes); i++)
+		emit_num(x, passes[i].name, mib_per_s(r->bytes, passes[i].ns));
+	emit_end(x);
+}
+
+static __u64 limit_crc(const struct pass_result *r)
+{
+	return r->kcrc ?: r->ucrc;
+}
+
+/*
+ * ns that a save of r->bytes needs at least: memory to record, checksum, record
+ * to section, and the client's copy out of the section.
+ */
+static __u64 limit_save(const struct pass_result *r, const struct vfc_io *io)
+{
+	return r->kcopy_in + limit_crc(r) + r->kcopy_stage +
+	       (io->mmap ? r->ucopy_read : r->kcopy_read);
+}
+
+/* Likewise: the client's copy, section to record, checksum, record to memory. */
+static __u64 limit_resume(const struct pass_result *r, const struct vfc_io *io)
+{
+	return (io->mmap ? r->ucopy_write : r->kcopy_write) + r->kcopy_fetch +
+	       limit_crc(r) + r->kcopy_out;
+}
+
+/* In steps of 8 bytes the system calls are what cannot be avoided. */
+static __u64 limit_of(const struct pass_result *r, const struct vfc_io *io,
+		      bool resume)
+{
+	__u64 limit = resume ? limit_resume(r, io) : limit_save(r, io);
+
+	if (io->step == 8)
+		limit += pass_syscalls(resume, r->bytes / 8);
+	return limit;
+}
+
+/* @r: the passes before the transfer, and those after it. */
+static void emit_transfer(struct bench *x, bool resume, const struct way *w,
+			  const struct cost *c, const struct pass_result *r)
+{
+	__u64 ns = limit_of(&r[0], &w->io, resume) + limit_of(&r[1], &w->io, resume);
+	double limit = mib_per_s(r[0].bytes + r[1].bytes, ns);
+	double have = mib_per_s(c->bytes, c->total);
+
+	emit_begin(x, resume ? "resume" : "save");
+	emit_text(x, "way", w->name);
+	emit_int(x, "bytes", c->bytes);
+	emit_int(x, "segments", c->segments);
+	emit_num(x, "ms", c->total / 1e6);
+	emit_num(x, "driver_ms", c->driver / 1e6);
+	emit_num(x, "client_ms", c->client / 1e6);
+	emit_num(x, "mib_s", have);
+	emit_num(x, "limit_mib_s", limit);
+	emit_num(x, "ratio", limit ? have / limit : 0);
+	emit_end(x);
+}
+
+/* Did the last units arrive? (All of it is what the tests are for.) */
+static int spot_check(struct bench *x)
+{
+	__u64 i, value;
+	int ret;
+
+	for (i = 0; i < x->units; i += x->units / 16 + 1) {
+		ret = x->m->read_back(&x->b, i, &value);
+		if (ret || value != i + 1)
+			return fail(x, ret ? ret : -EILSEQ, "what arrived");
+	}
+	return 0;
+}
+
+int one_save(struct bench *x, const struct way *w, struct cost *c)
+{
+	int ret = set(x, &x->a, VFC_SAVING);
+
+	store_clear(&x->st, true);
+	if (ret >= 0)
+		ret = fail(x, timed_drain(&x->a, &w->io, &x->st, c), "save");
+	return ret < 0 ? ret : set(x, &x->a, VFC_RUNNING);
+}
+
+int one_resume(struct bench *x, const struct way *w, struct cost *c)
+{
+	int ret = fail(x, vfc_reset(&x->b), "reset");
+
+	if (!ret)
+		ret = set(x, &x->b, VFC_RESUMING);
+	if (ret >= 0)
+		ret = fail(x, timed_feed(&x->b, &w->io, &x->st, c, NULL, NULL),
+			   "resume");
+	if (ret >= 0)
+		ret = set(x, &x->b, VFC_RUNNING);
+	return ret < 0 ? ret : spot_check(x);
+}
+
+static int measure_limits(struct bench *x, struct pass_result *r)
+{
+	int ret = passes_run(&x->passes, x->scratch, x->units * VFC_UNIT, r);
+
+	if (!ret)
+		emit_limits(x, r);
+	return fail(x, ret, "passes");
+}
+
+/*
+ * Limits on both sides of each transfer: what a machine that is busy for a while
+ * slows down is both.
+ */
+static int transfer_round(struct bench *x, const struct way *w)
+{
+	struct pass_result r[3];
+	struct cost c;
+	int ret = measure_limits(x, &r[0]);
+
+	if (ret)
+		return ret;
+	ret = one_save(x, w, &c);
+	if (ret >= 0)
+		ret = measure_limits(x, &r[1]);
+	if (ret < 0)
+		return ret;
+	emit_transfer(x, false, w, &c, &r[0]);
+	ret = one_resume(x, w, &c);
+	if (ret >= 0)
+		ret = measure_limits(x, &r[2]);
+	if (ret < 0)
+		return ret;
+	emit_transfer(x, true, w, &c, &r[1]);
+	return 0;
+}
+
+static int transfers(struct bench *x, const struct way *w, unsigned int mib)
+{
+	unsigned int i;
+	int ret = open_devices(x, w->io.mmap);
+
+	if (ret)
+		return ret;
+	if (mib)
+		ret = refill(x, mib * UNITS_PER_MIB);
+	for (i = 0; i < x->rounds && !ret; i++) {
+		progress(x, "save and resume, %s, %llu MiB: %u of %u", w->name,
+			 x->units / UNITS_PER_MIB, i + 1, x->rounds);
+		ret = transfer_round(x, w);
+	}
+	close_devices(x);
+	return ret;
+}
+
+int drain(struct bench *x, struct cost *c)
+{
+	store_clear(&x->st, false);
+	return fail(x, timed_drain(&x->a, &way_mmap.io, &x->st, c), "drain");
+}
+
+int part_stream(struct bench *x)
+{
+	int ret = transfers(x, &way_mmap, 0);
+
+	return ret ? ret : transfers(x, &way_bulk, 0);
+}
+
+int part_eight(struct bench *x)
+{
+	return transfers(x, &way_eight, x->small_mib);
+}
