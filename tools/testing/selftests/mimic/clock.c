@@ -289,4 +289,71 @@ TEST_F(clock, period_written_while_stopped)
 	ASSERT_EQ(count, COUNT());
 }
 
+/* One timer period, of which a migration takes place in the middle. */
+#define CROSSED_US	1000000
+
+/*
+ * From @from, where the period began and half of it passes, to @to. It must
+ * not be over early; was it over when it had to, by the device's clock? That
+ * is before a period that began anew at the destination could be.
+ */
+static bool period_crosses(struct __test_metadata *_metadata,
+			   struct vfc_dev *from, struct vfc_dev *to)
+{
+	static const struct vfc_io bulk = { false, 0 };
+	struct vfc_stream s = {};
+	struct vfc_dev *d = from;
+	__u64 start, stopped, now;
+	__u32 first = COUNT(), count;
+
+	start = TICK();
+	PERIOD(CROSSED_US);
+	vfc_sleep_ms(500);
+	AT_STATE(VFC_STOP);
+	stopped = TICK();
+	count = COUNT();
+	ASSERT_EQ(0, vfc_save(d, &bulk, &s));
+	vfc_sleep_ms(400);		/* on the way, where no time passes */
+	d = to;
+	ASSERT_EQ(0, vfc_load(d, &bulk, &s));
+	vfc_stream_free(&s);
+	AT_STATE(VFC_STOP);
+	ASSERT_EQ(stopped, TICK());
+	ASSERT_EQ(count, COUNT());
+	if (count != first)		/* the host was away for that long */
+		return false;
+	AT_STATE(VFC_RUNNING);
+	do {
+		count = COUNT();
+		now = TICK();
+	} while (count == first && now < stopped + CROSSED_US);
+	PERIOD(0);
+	if (count != first)
+		ASSERT_LE(CROSSED_US, now - start + 2);
+	return count != first && now < stopped + CROSSED_US;
+}
+
+TEST_F_TIMEOUT(clock, STR_13_period_crosses_a_migration, 60)
+{
+	struct vfc_dev *d = &self->d;
+	struct vfc_dev b;
+	bool on_time = false;
+	int i;
+
+	if (d->mig_index < 0)
+		SKIP(return, AT_NO_MIGRATION);
+	if (!getenv("VFIO_DEV2"))
+		SKIP(return, AT_NO_SECOND);
+	at_open(_metadata, &b, "VFIO_DEV2");
+	/* A slow host may be late now and then. */
+	for (i = 0; i < 5 && !on_time; i++) {
+		ASSERT_EQ(0, vfc_reset(d));
+		ASSERT_EQ(0, vfc_reset(&b));
+		at_enable(_metadata, d);
+		on_time = period_crosses(_metadata, d, &b);
+	}
+	ASSERT_TRUE(on_time);
+	vfc_close(&b);
+}
+
 TEST_HARNESS_MAIN

@@ -9,6 +9,8 @@
  */
 #include "accel_test.h"
 
+#include "vmig_records.h"
+
 #define MEM_SIZE	(64 * AT_PAGE)
 #define RO_SIZE		(16 * AT_PAGE)
 #define RO_IOVA		(AT_MEM_IOVA + MEM_SIZE)	/* right behind */
@@ -404,6 +406,104 @@ TEST_F_TIMEOUT(hostile, user_killed_at_work, 120)
 		ASSERT_EQ(0, vfc_child_kill(&c));
 	}
 	ASSERT_EQ(0, vfc_mdev_remove(uuid));
+}
+
+/* A field of a blob anew, or some, with the right crc. */
+static void change_blobs(struct __test_metadata *_metadata, __u8 *buf,
+			 const struct vmr_list *l, __u64 *rng, __u64 dev_size)
+{
+	const size_t head = sizeof(struct vmig_rec) +
+		sizeof(struct vmig_rec_blob);
+	unsigned int n = rnd(rng) % 4 ? 1 : 2 + rnd(rng) % 3;
+	const struct vmr *r;
+	__u64 val;
+	size_t at;
+
+	while (n--) {
+		do {
+			r = &l->rec[rnd(rng) % l->n];
+		} while (r->head.type != VMIG_REC_BLOB || r->len < head + 8);
+		at = r->off + head + rnd(rng) % (r->len - head - 7) / 4 * 4;
+		val = rnd(rng) % 2 ? rnd_addr(rng, dev_size) :
+			rnd(rng) % 2 ? rnd(rng) % 64 : rnd64(rng);
+		memcpy(buf + at, &val, 1u << rnd(rng) % 4);
+		ASSERT_EQ(0, vmr_seal(buf + r->off, r->len));
+	}
+}
+
+/* The state of a device with everything started. */
+static void save_busy(struct __test_metadata *_metadata, struct at *t,
+		      __u64 *rng, struct vfc_stream *s)
+{
+	static const struct vfc_io bulk = { false, 0 };
+	struct vfc_dev *d = &t->d;
+
+	vfc_stream_free(s);
+	ASSERT_EQ(0, vfc_reset(d));
+	at_enable(_metadata, d);
+	good_start(t, rng);
+	usleep(1000 + rnd(rng) % 10000);
+	ASSERT_EQ(0, vfc_save(d, &bulk, s));
+}
+
+/* Load @buf; is it accepted? If so the device runs. */
+static bool loads(struct __test_metadata *_metadata, struct vfc_dev *d,
+		  const __u8 *buf, size_t n)
+{
+	static const struct vfc_io bulk = { false, 0 };
+
+	ASSERT_EQ(0, vfc_reset(d));
+	ASSERT_EQ(4, vfc_set(d, VFC_RESUMING));
+	vfc_feed_all(d, &bulk, buf, n, 0);
+	if (vfc_set(d, VFC_RUNNING) == 4)
+		return true;
+	ASSERT_EQ(VFC_RESUMING, vfc_get(d));
+	return false;
+}
+
+/*
+ * State of a writer who knows the format and means harm: what is accepted
+ * runs, with a guest that goes on sending nonsense. The teardown looks what
+ * became of it.
+ */
+TEST_F_TIMEOUT(hostile, STR_08_random_blobs, 120)
+{
+	unsigned int accepted = 0, refused = 0, i, k;
+	struct vfc_dev *d = &self->t.d;
+	struct vfc_stream s = {};
+	__u64 *rng = &self->rng;
+	struct vmr_list l;
+	__u8 *buf;
+	__u32 crc;
+
+	if (d->mig_index < 0)
+		SKIP(return, AT_NO_MIGRATION);
+	if (vmr_crc32c("x", 1, &crc))
+		SKIP(return, "the kernel offers no crc32c to programs (AF_ALG)");
+	UNTIL(2 * SECONDS) {
+		save_busy(_metadata, &self->t, rng, &s);
+		ASSERT_EQ(0, vmr_parse(&l, s.buf, s.len));
+		ASSERT_LT(0, vmr_count(&l, VMIG_REC_BLOB));
+		buf = malloc(s.len);
+		ASSERT_NE(NULL, buf);
+		for (k = 0; k < 100; k++) {
+			memcpy(buf, s.buf, s.len);
+			change_blobs(_metadata, buf, &l, rng, self->size);
+			if (!loads(_metadata, d, buf, s.len)) {
+				refused++;
+				continue;
+			}
+			accepted++;
+			at_enable(_metadata, d);
+			for (i = 0; i < 50; i++)
+				poke(d, rng, self->size);
+		}
+		vmr_free(&l);
+		free(buf);
+	}
+	TH_LOG("%u accepted, %u refused", accepted, refused);
+	ASSERT_LT(0, accepted);
+	vfc_stream_free(&s);
 }
 
 TEST_HARNESS_MAIN

@@ -22,6 +22,8 @@ FIXTURE_VARIANT_ADD(in_state, precopy) { .state = VFC_PRECOPY };
 FIXTURE_VARIANT_ADD(in_state, resuming) { .state = VFC_RESUMING };
 FIXTURE_VARIANT_ADD(in_state, error) { .state = VFC_ERROR };
 
+static const __u8 put_there[16] = { 1, 2, 3, 5, 7, 11, 13 };
+
 FIXTURE_SETUP(in_state)
 {
 	const struct vfc_dev *d = &self->t.a;
@@ -35,6 +37,9 @@ FIXTURE_SETUP(in_state)
 		vt_touch(_metadata, d, self->t.m, 3, 77);
 	}
 	vt_reach(_metadata, d, variant->state);
+	/* What was put there, and not yet committed, is to be left alone too. */
+	if (variant->state == VFC_RESUMING)
+		WD(0, put_there, sizeof(put_there));
 }
 
 FIXTURE_TEARDOWN(in_state)
@@ -53,24 +58,26 @@ static bool legal_read(__u64 off, size_t n)
 	       ((off == 8 || off == 16 || off == 24) && n == 8);
 }
 
-/*
- * Reads first with nothing staged, so that an illegal read which stages shows
- * as a segment; then with a staged one, which must survive.
- */
-TEST_F(in_state, V1_ACC_01_illegal_reads)
+/* RESUMING: the bytes in the section are still those of the setup. */
+static void check_put(struct __test_metadata *_metadata,
+		      const struct vfc_dev *d, __u32 state)
 {
-	struct vfc_dev *d = &self->t.a;
-	bool stage = is_saving(variant->state);
-	struct vt_snap snap;
-	__u64 pending, off;
+	__u8 buf[sizeof(put_there)];
+
+	if (state != VFC_RESUMING)
+		return;
+	RD(0, buf, sizeof(buf));
+	ASSERT_EQ(0, memcmp(put_there, buf, sizeof(buf)));
+}
+
+/* Every offset and width that is not legal: nothing is read, nothing moves. */
+static void illegal_reads(struct __test_metadata *_metadata,
+			  const struct vfc_dev *d, __u32 state)
+{
 	__u8 buf[64];
+	__u64 off;
 	size_t n, i;
 
-	if (self->skip)
-		SKIP(return, VT_NO_KNOB);
-	pending = R8(VFC_PENDING);
-	if (stage)
-		R8(VFC_OFFSET);		/* staged, not sized */
 	for (off = 0; off < VFC_HEADER; off++) {
 		for (n = 1; n <= 40; n++) {
 			if (legal_read(off, n))
@@ -82,7 +89,32 @@ TEST_F(in_state, V1_ACC_01_illegal_reads)
 			for (i = 0; i < sizeof(buf); i++)
 				ASSERT_EQ(0xa5, buf[i]);
 		}
-		ASSERT_EQ(variant->state, R4(VFC_STATE));
+		ASSERT_EQ(state, R4(VFC_STATE));
+		check_put(_metadata, d, state);
+	}
+}
+
+/*
+ * First with nothing staged, where an illegal read that stages would show as a
+ * segment that can be read; then with a staged one, which must survive.
+ */
+TEST_F(in_state, V1_ACC_01_illegal_reads)
+{
+	struct vfc_dev *d = &self->t.a;
+	bool stage = is_saving(variant->state);
+	struct vt_snap snap;
+	__u64 pending, off;
+	__u8 buf[64];
+	size_t n;
+
+	if (self->skip)
+		SKIP(return, VT_NO_KNOB);
+	pending = R8(VFC_PENDING);
+	illegal_reads(_metadata, d, variant->state);
+	if (stage) {
+		ASSERT_EQ(-EINVAL, vfc_rd(d, 0, buf, 1));
+		R8(VFC_OFFSET);		/* staged, not sized */
+		illegal_reads(_metadata, d, variant->state);
 	}
 	/* None of them sized the segment, so this does not acknowledge. */
 	ASSERT_EQ(pending, R8(VFC_PENDING));
@@ -119,6 +151,7 @@ TEST_F(in_state, V1_ACC_01_illegal_writes)
 				       (unsigned long long)off, n);
 			ASSERT_EQ(variant->state, R4(VFC_STATE));
 		}
+		check_put(_metadata, d, variant->state);
 		vt_unchanged(_metadata, d, self->t.m, &snap);
 	}
 	vt_snap_free(&snap);
@@ -139,7 +172,7 @@ TEST_F(in_state, V1_ACC_01_V1_ACC_08_legal_reads)
 		ASSERT_LT(0, R8(VFC_SIZE));
 }
 
-TEST_F(in_state, V1_ACC_empty_access)
+TEST_F(in_state, V1_ACC_10_empty_access)
 {
 	struct vfc_dev *d = &self->t.a;
 	struct vt_snap snap;
@@ -197,6 +230,7 @@ TEST_F(in_state, V1_ACC_04_V1_ACC_05_read_only)
 	vt_snap_free(&snap);
 }
 
+/* In the saving states these fields are other tests' matter. */
 TEST_F(in_state, V1_ACC_06_V1_ACC_07_zero_outside_saving)
 {
 	struct vfc_dev *d = &self->t.a;
@@ -209,6 +243,26 @@ TEST_F(in_state, V1_ACC_06_V1_ACC_07_zero_outside_saving)
 		ASSERT_EQ(0, R8(VFC_SIZE));
 		ASSERT_EQ(d->data_off, R8(VFC_OFFSET));
 	}
+}
+
+/*
+ * A read of the size that faults gives nobody the size, so that the next read
+ * of pending acknowledges nothing. One that stages may do so, faulting or not:
+ * either way the segment is there afterwards.
+ */
+static void faulting_before_sized(struct __test_metadata *_metadata,
+				  const struct vfc_dev *d, void *bad)
+{
+	__u64 pending = R8(VFC_PENDING);
+
+	ASSERT_EQ(-EFAULT, vfc_pread(d, bad, 8, VFC_OFFSET));
+	ASSERT_EQ(pending, R8(VFC_PENDING));
+	ASSERT_EQ(-EFAULT, vfc_pread(d, bad, 8, VFC_SIZE));
+	ASSERT_EQ(pending, R8(VFC_PENDING));
+	R8(VFC_OFFSET);
+	ASSERT_EQ(-EFAULT, vfc_pread(d, bad, 8, VFC_SIZE));
+	ASSERT_EQ(-EFAULT, vfc_pread(d, bad, 8, VFC_SIZE));
+	ASSERT_EQ(pending, R8(VFC_PENDING));
 }
 
 TEST_F(in_state, V1_ACC_09_faulting_buffers)
@@ -228,6 +282,8 @@ TEST_F(in_state, V1_ACC_09_faulting_buffers)
 	ASSERT_NE(MAP_FAILED, page);
 	ASSERT_EQ(0, munmap(page + 4096, 4096));
 
+	if (saving)
+		faulting_before_sized(_metadata, d, bad);
 	pending = R8(VFC_PENDING);
 	vt_snap(_metadata, d, self->t.m, saving, &snap);
 	ASSERT_EQ(-EFAULT, vfc_pread(d, bad, 4, VFC_STATE));
@@ -239,6 +295,7 @@ TEST_F(in_state, V1_ACC_09_faulting_buffers)
 	ASSERT_EQ(-EFAULT, vfc_pwrite(d, bad, 4, VFC_STATE));
 	ASSERT_EQ(-EFAULT, vfc_pwrite(d, page + 4094, 4, VFC_STATE));
 	vt_unchanged(_metadata, d, self->t.m, &snap);
+	check_put(_metadata, d, variant->state);
 	if (saving) {
 		ASSERT_EQ(-EFAULT, vfc_rd(d, 0, bad, 8));
 		vt_unchanged(_metadata, d, self->t.m, &snap);
@@ -329,6 +386,8 @@ TEST_F(in_state, V1_ACC_12_vectors)
 	/* Offset 16: reading it has no effect that a second try could show. */
 	ASSERT_EQ(8, preadv(d->fd, &one, 1, d->mig + VFC_OFFSET));
 	ASSERT_EQ(d->data_off, part[0] | (__u64)part[1] << 32);
+	ASSERT_EQ(4, pwritev(d->fd, two, 1, d->mig + VFC_RESERVED));
+	ASSERT_EQ(0, R4(VFC_RESERVED));
 	ASSERT_EQ(-1, preadv(d->fd, two, 2, d->mig + VFC_OFFSET));
 	ASSERT_EQ(EINVAL, errno);
 	ASSERT_EQ(-1, preadv(d->fd, two, 2, d->mig + VFC_PENDING));
@@ -339,9 +398,56 @@ TEST_F(in_state, V1_ACC_12_vectors)
 	vt_snap_free(&snap);
 }
 
+static bool is_or_faults(ssize_t ret, ssize_t n)
+{
+	return ret == n || ret == -EFAULT;
+}
+
+/* Data accesses go through where the state allows them. */
+static bool moved_or_refused(ssize_t ret)
+{
+	return ret > 0 || ret == -EFAULT || ret == -EINVAL || ret == -EIO;
+}
+
+/* SET_IRQS with its argument at @p: one vector, without an eventfd. */
+static void irqs_from(struct __test_metadata *_metadata,
+		      const struct vfc_dev *d, void *p)
+{
+	struct vfio_irq_set *set = p;
+	int ret;
+
+	memset(p, 0, sizeof(*set) + 4);
+	set->argsz = sizeof(*set) + 4;
+	set->flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER;
+	set->index = VFIO_PCI_MSIX_IRQ_INDEX;
+	set->count = 1;
+	memset(set->data, 0xff, 4);
+	ret = ioctl(d->fd, VFIO_DEVICE_SET_IRQS, set);
+	ASSERT_TRUE(ret >= 0 || errno == EFAULT || errno == EINVAL);
+}
+
+/* Device memory: its fault handler looks at the device's state. */
+static void buffer_in_memory(struct __test_metadata *_metadata,
+			     const struct vfc_dev *d,
+			     const struct vfc_model *m)
+{
+	ssize_t ret;
+	__u8 *p;
+
+	if (!vt_maps(m) || m->map(d, 1, &p))
+		return;
+	ASSERT_TRUE(is_or_faults(vfc_pread(d, p, 8, VFC_PENDING), 8));
+	ASSERT_TRUE(is_or_faults(vfc_pread(d, p, 4, VFC_STATE), 4));
+	ASSERT_TRUE(moved_or_refused(vfc_rd(d, 0, p, 4096)));
+	ASSERT_TRUE(moved_or_refused(vfc_wd(d, 0, p, 4096)));
+	ret = vfc_pwrite(d, p, 8, VFC_SIZE);
+	ASSERT_TRUE(is_or_faults(ret, 8) || ret == -EINVAL || ret == -EIO);
+}
+
 /*
- * The buffer of a call may be the mapped section itself. The value or -EFAULT
- * is fine; not coming back is not (the time limit of the test).
+ * The buffer of a call may be the mapped section itself, or device memory. The
+ * value or -EFAULT is fine; not coming back is not (the time limit of the
+ * test).
  */
 TEST_F_TIMEOUT(in_state, V1_ACC_15_buffer_is_the_section, 10)
 {
@@ -356,14 +462,15 @@ TEST_F_TIMEOUT(in_state, V1_ACC_15_buffer_is_the_section, 10)
 		SKIP(return, VT_NO_MMAP);
 	ASSERT_EQ(0, vfc_map(d));
 	p = vfc_data(d);
-	ret = vfc_pread(d, p, 8, VFC_OFFSET);
-	ASSERT_TRUE(ret == 8 || ret == -EFAULT);
-	ret = vfc_pread(d, p + 4092, 8, VFC_SIZE);
-	ASSERT_TRUE(ret == 8 || ret == -EFAULT);
-	ret = vfc_rd(d, 0, p + 8192, 4096);
-	ASSERT_TRUE(ret > 0 || ret == -EFAULT || ret == -EINVAL || ret == -EIO);
-	ret = vfc_wd(d, 0, p + 8192, 4096);
-	ASSERT_TRUE(ret > 0 || ret == -EFAULT || ret == -EINVAL || ret == -EIO);
+	ASSERT_TRUE(is_or_faults(vfc_pread(d, p, 8, VFC_PENDING), 8));
+	ASSERT_TRUE(is_or_faults(vfc_pread(d, p, 8, VFC_OFFSET), 8));
+	ASSERT_TRUE(is_or_faults(vfc_pread(d, p + 4092, 8, VFC_SIZE), 8));
+	ASSERT_TRUE(moved_or_refused(vfc_rd(d, 0, p + 8192, 4096)));
+	ASSERT_TRUE(moved_or_refused(vfc_wd(d, 0, p + 8192, 4096)));
+	memset(p + 4092, 0xff, 8);	/* a size that is too large */
+	ret = vfc_pwrite(d, p + 4092, 8, VFC_SIZE);
+	ASSERT_TRUE(ret == -EINVAL || ret == -EFAULT || ret == -EIO);
+	buffer_in_memory(_metadata, d, self->t.m);
 	memset(p, 0xff, 4);
 	ret = vfc_pwrite(d, p, 4, VFC_STATE);
 	ASSERT_TRUE(ret == -EINVAL || ret == -EFAULT || ret == -EIO);
@@ -373,6 +480,7 @@ TEST_F_TIMEOUT(in_state, V1_ACC_15_buffer_is_the_section, 10)
 	info->index = d->mig_index;
 	ret = ioctl(d->fd, VFIO_DEVICE_GET_REGION_INFO, info);
 	ASSERT_TRUE(ret == 0 || errno == EFAULT);
+	irqs_from(_metadata, d, p);
 	ASSERT_EQ(variant->state, R4(VFC_STATE));
 }
 

@@ -5,6 +5,8 @@
  */
 #include "vmig_test.h"
 
+#include <sys/random.h>
+
 #define UNITS	4
 #define VALUE	31337
 
@@ -114,26 +116,62 @@ TEST_F_TIMEOUT(corrupt, STR_01_changed_payloads, 120)
 	still_good(_metadata, &self->t, d);
 }
 
-/* All values of a few bytes, of which each record type has one. */
-TEST_F_TIMEOUT(corrupt, STR_01_all_values, 120)
+/*
+ * Each bit of a small stream, and one bit at each of some places of another.
+ * Other changes of one byte need no run: they are bursts of less than 32 bits,
+ * which a crc32c always shows.
+ */
+TEST_F_TIMEOUT(corrupt, STR_01_every_bit_or_a_stride, 400)
 {
-	struct vfc_dev *d = self->d;
 	struct vfc_stream *s = &self->t.s;
-	unsigned int type, v;
-	__u8 good;
-	long i;
+	size_t at, step = vt_stride(s, 3000);
+	struct vfc_dev *d = self->d;
+	__u8 bits[8];
+	unsigned int i;
 
-	for (type = VMIG_REC_SESSION; type <= VMIG_REC_END; type++) {
-		i = vmr_find(&self->l, type, 0);
-		if (i < 0)
-			continue;
-		good = s->buf[self->l.rec[i].off];
-		for (v = 0; v < 256; v += 3) {
-			s->buf[self->l.rec[i].off] = v;
-			if (v != good)
-				refused(_metadata, d, s->buf, s->len);
-		}
-		s->buf[self->l.rec[i].off] = good;
+	for (i = 0; i < 8; i++)
+		bits[i] = 1 << i;
+	for (at = 0; at < s->len; at += step)
+		change_byte(_metadata, &self->t, d, at,
+			    step == 1 ? bits : &bits[at / step % 8],
+			    step == 1 ? 8 : 1);
+	still_good(_metadata, &self->t, d);
+}
+
+/* All values of each byte of the first header, and of the fields behind it. */
+TEST_F_TIMEOUT(corrupt, STR_01_all_values_of_the_first_header, 400)
+{
+	const size_t n = sizeof(struct vmig_rec) +
+		offsetof(struct vmig_rec_session, id);
+	struct vfc_dev *d = self->d;
+	__u8 xors[255];
+	unsigned int i;
+	size_t at;
+
+	for (i = 0; i < 255; i++)
+		xors[i] = i + 1;
+	for (at = 0; at < n; at++)
+		change_byte(_metadata, &self->t, d, at, xors, 255);
+	still_good(_metadata, &self->t, d);
+}
+
+/* A stream that ends too early is refused by every state write. */
+TEST_F_TIMEOUT(corrupt, STR_02_V1_RES_14_every_truncation_or_a_stride, 240)
+{
+	static const __u32 to[] = { VFC_STOP, VFC_SAVING, VFC_PRECOPY,
+				    VFC_RUNNING };
+	struct vfc_stream *s = &self->t.s;
+	size_t n, step = vt_stride(s, 1000);
+	struct vfc_dev *d = self->d;
+	unsigned int i;
+
+	for (n = 0; n < s->len; n += step) {
+		ASSERT_EQ(0, feed(_metadata, d, s->buf, n));
+		for (i = 0; i < ARRAY_SIZE(to); i++)
+			ASSERT_EQ(-EINVAL, vfc_set(d, to[i]))
+				TH_LOG("%zu bytes to %u", n, to[i]);
+		ASSERT_EQ(VFC_RESUMING, R4(VFC_STATE));
+		ASSERT_EQ(0, vfc_reset(d));
 	}
 	still_good(_metadata, &self->t, d);
 }
@@ -225,17 +263,18 @@ TEST_F(corrupt, STR_03_doubled)
 	free(out);
 }
 
-TEST_F(corrupt, STR_03_shuffled)
+TEST_F_TIMEOUT(corrupt, STR_03_shuffled, 60)
 {
 	const struct vmr_list *l = &self->l;
 	struct vfc_dev *d = self->d;
 	__u8 *out = malloc(self->t.s.len);
 	size_t order[l->n], i, k, tmp;
+	unsigned int rounds = self->t.s.len <= VT_SMALL_STREAM ? 2000 : 200;
 	unsigned int round, seed = 5;
 	bool same;
 
 	ASSERT_NE(NULL, out);
-	for (round = 0; round < 100; round++) {
+	for (round = 0; round < rounds; round++) {
 		identity(order, l->n);
 		for (i = l->n - 1; i > 0; i--) {
 			k = rand_r(&seed) % (i + 1);
@@ -280,11 +319,17 @@ TEST_F(corrupt, STR_04_trailing)
 	free(out);
 }
 
-TEST_F(corrupt, STR_05_foreign)
+/* How the migration data of the kernel's sample mtty begin, since 6.7. */
+static const struct {
+	__u64 magic;
+	__u32 major, minor, nr_ports, flags;
+} mtty = { 0x7e9d09898c3e2c4e, 1, 0, 1, 0 };
+
+TEST_F_TIMEOUT(corrupt, STR_05_foreign, 60)
 {
 	struct vfc_dev *d = self->d;
 	size_t n = vfc_section(d), i;
-	unsigned int round, seed = 77;
+	unsigned int round;
 	__u8 *buf = calloc(1, n);
 
 	ASSERT_NE(NULL, buf);
@@ -293,8 +338,8 @@ TEST_F(corrupt, STR_05_foreign)
 	memset(buf, 0xff, n);
 	ASSERT_EQ(-EINVAL, refused(_metadata, d, buf, n));
 	for (round = 0; round < 20; round++) {
-		for (i = 0; i < 65536; i++)
-			buf[i] = rand_r(&seed) >> 8;
+		for (i = 0; i < n; i += 65536)
+			ASSERT_EQ(65536, getrandom(buf + i, 65536, 0));
 		ASSERT_GT(0, refused(_metadata, d, buf, n));
 		ASSERT_GT(0, refused(_metadata, d, buf, 4096));
 	}
@@ -306,6 +351,10 @@ TEST_F(corrupt, STR_05_foreign)
 	ASSERT_EQ(-EINVAL, refused(_metadata, d, buf, 10240));
 	memcpy(buf, "\177ELF\2\1\1", 8);
 	ASSERT_EQ(-EINVAL, refused(_metadata, d, buf, 10240));
+	memset(buf, 0, n);
+	memcpy(buf, &mtty, sizeof(mtty));
+	ASSERT_EQ(-EINVAL, refused(_metadata, d, buf, sizeof(mtty)));
+	ASSERT_EQ(-EINVAL, refused(_metadata, d, buf, 4096));
 	free(buf);
 	still_good(_metadata, &self->t, d);
 }

@@ -13,6 +13,9 @@
  *   drain		[ data pending ] until P is 0
  *   offset, size	R8(16); R8(24), kept
  *   collect		the data of that size
+ *   size?, collect?	likewise, but the size may be 0 and then nothing is
+ *			collected; data that are gone break the stream
+ *   never		close the device and open it again
  *   reset		VFIO_DEVICE_RESET
  *   config, irqs	as vfio_pci_load_config() does
  *   load		[ R8(16) data W8(24) ] over the stream
@@ -21,8 +24,6 @@
  *   check		the device has the state that was kept
  */
 #include "vmig_test.h"
-
-#include <linux/pci_regs.h>
 
 FIXTURE(qemu72) {
 	struct vt t;
@@ -33,6 +34,7 @@ FIXTURE(qemu72) {
 	__u64 kept;		/* of the state that must arrive */
 	unsigned int units;	/* that are touched */
 	int event;
+	bool broken;		/* the stream has less than was promised */
 };
 
 FIXTURE_VARIANT(qemu72) {
@@ -94,6 +96,49 @@ static void do_collect(struct run *r)
 	free(buf);
 }
 
+static void do_collect_maybe(struct run *r)
+{
+	struct __test_metadata *_metadata = r->_metadata;
+	const struct vfc_dev *d = r->self->d;
+	size_t n = r->self->size;
+	__u8 *buf = calloc(1, n + 1);
+	int ret;
+
+	ASSERT_NE(NULL, buf);
+	if (n) {
+		ret = vfc_collect(d, &r->variant->io, 0, buf, n);
+		ASSERT_TRUE(ret == 0 || ret == -EINVAL);
+		/* Gone: an error, or zeros in the mapping; no record is zero. */
+		r->self->broken = ret || !buf[0];
+		ASSERT_EQ(0, vfc_stream_add(&r->self->t.s, buf, n));
+	}
+	free(buf);
+}
+
+/* QEMU ends before the guest runs here: nothing of the stream stays. */
+static void do_never(struct run *r)
+{
+	struct __test_metadata *_metadata = r->_metadata;
+	struct vfc_dev *d = r->self->d;
+	const struct vfc_model *m = r->self->t.m;
+	char uuid[VFC_UUID_LEN + 1];
+	__u32 scratch;
+	__u64 unit;
+
+	strcpy(uuid, d->uuid);
+	vfc_close(d);
+	ASSERT_EQ(0, vfc_open(d, uuid));
+	ASSERT_EQ(VFC_RUNNING, R4(VFC_STATE));
+	if (!m)
+		return;
+	ASSERT_EQ(0, m->reg_get(d, &scratch));
+	ASSERT_EQ(0, scratch);
+	if (vt_units(d, m, 1)) {
+		ASSERT_EQ(0, m->read_back(d, 0, &unit));
+		ASSERT_EQ(0, unit);
+	}
+}
+
 /* save_complete_precopy: a size of 0 would end its loop silently. */
 static void do_drain(struct run *r)
 {
@@ -126,7 +171,7 @@ static void do_config(struct run *r)
 	struct __test_metadata *_metadata = r->_metadata;
 	const struct vfc_dev *d = r->self->d;
 	__u16 command, old;
-	__u32 bar[6], i;
+	__u32 bar[6], i, msix;
 
 	ASSERT_EQ(2, vfc_region_read(d, VFIO_PCI_CONFIG_REGION_INDEX,
 				     PCI_COMMAND, &old, 2));
@@ -142,6 +187,11 @@ static void do_config(struct run *r)
 	ASSERT_EQ(2, vfc_region_read(d, VFIO_PCI_CONFIG_REGION_INDEX,
 				     PCI_COMMAND, &old, 2));
 	ASSERT_EQ(command, old);
+	msix = vt_msix_flags(_metadata, d);
+	if (msix)
+		vt_config_set(_metadata, d, msix,
+			      vt_config(_metadata, d, msix) |
+			      PCI_MSIX_FLAGS_ENABLE);
 }
 
 static void do_irqs(struct run *r)
@@ -198,6 +248,12 @@ static void do_word(struct run *r, const char *w)
 	} else if (!strcmp(w, "size")) {
 		r->self->size = R8(VFC_SIZE);
 		ASSERT_LT(0, r->self->size);
+	} else if (!strcmp(w, "size?")) {
+		r->self->size = R8(VFC_SIZE);
+	} else if (!strcmp(w, "collect?")) {
+		do_collect_maybe(r);
+	} else if (!strcmp(w, "never")) {
+		do_never(r);
 	} else if (!strcmp(w, "reset")) {
 		ASSERT_EQ(0, vfc_reset(d));
 	} else if (!strcmp(w, "keep")) {
@@ -272,6 +328,9 @@ static void trace(struct __test_metadata *_metadata,
 
 TEST_F_TIMEOUT(qemu72, V1_Q7_T1_V1_Q7_T2_live, 60)
 {
+	/* Several segments of a small section also by 8 bytes. */
+	if (vfc_section(self->d) <= 65536 && self->units < 40)
+		self->units = 40;
 	trace(_metadata, self, variant,
 	      T1_BEGIN T1_ITERATE T1_VM_STOP T1_COMPLETE T2);
 }
@@ -302,6 +361,14 @@ TEST_F_TIMEOUT(qemu72, V1_Q7_T1_V1_Q7_T2_live_changed, 60)
 	trace(_metadata, self, variant,
 	      T1_BEGIN T1_ITERATE "touch pending drain touch pending data "
 	      T1_VM_STOP T1_COMPLETE T2);
+}
+
+/* -S, and quit: the last two accesses of T2 never come. */
+TEST_F_TIMEOUT(qemu72, V1_Q7_T2_never_run, 60)
+{
+	trace(_metadata, self, variant,
+	      T1_BEGIN T1_ITERATE T1_VM_STOP T1_COMPLETE
+	      "to=b map state=1 set=4 load config irqs unmap state=4 never");
 }
 
 #define T3_STOP		"touch keep state=1 set=0 "
@@ -424,6 +491,164 @@ TEST_F_TIMEOUT(qemu72, V1_Q7_T9_reboot_after_data, 60)
 TEST_F_TIMEOUT(qemu72, V1_Q7_T9_reboot_after_ack, 60)
 {
 	trace(_metadata, self, variant, T1_BEGIN T1_ITERATE T9_REST);
+}
+
+TEST_F_TIMEOUT(qemu72, V1_Q7_T9_reboot_all_delivered, 60)
+{
+	trace(_metadata, self, variant, T1_BEGIN "pending drain " T9_REST);
+}
+
+/*
+ * The iteration is the migration thread's, `stop`, `cont` and reboot are not:
+ * they come between any two of its accesses, which go on.
+ */
+static const char * const iteration[] = {
+	"pending ", "offset ", "size? ", "collect? ", "pending ",
+};
+
+#define POINTS	(ARRAY_SIZE(iteration) + 1)	/* before each, and behind */
+#define SCRIPT	1024
+
+/* One iteration with @first before access @i and @second before access @j. */
+static void interleave(char script[SCRIPT], const char *first, size_t i,
+		       const char *second, size_t j)
+{
+	size_t k, n = 0;
+
+	for (k = 0; k < POINTS; k++)
+		n += snprintf(script + n, SCRIPT - n, "%s%s%s",
+			      k == i ? first : "", k == j ? second : "",
+			      k + 1 < POINTS ? iteration[k] : "");
+}
+
+/* A stream that lacks promised bytes: refused, and the source can go again. */
+static void after_broken(struct run *r)
+{
+	struct __test_metadata *_metadata = r->_metadata;
+	const struct vfc_dev *d;
+
+	run_script(r, "state=1 touch pending=0 unmap to=b");
+	d = r->self->d;
+	SET(VFC_RESUMING);
+	ASSERT_GT(0, vfc_feed_all(d, &vt_bulk, r->self->t.s.buf,
+				  r->self->t.s.len, 0));
+	ASSERT_EQ(0, vfc_reset(d));
+	vfc_stream_free(&r->self->t.s);
+	if (!r->self->t.two)
+		return;
+	run_script(r, "to=a " T1_BEGIN T1_ITERATE T1_VM_STOP T1_COMPLETE T2);
+}
+
+static void one_interleaving(struct run *r, const char *words, bool broken)
+{
+	struct __test_metadata *_metadata = r->_metadata;
+	struct vt *t = &r->self->t;
+
+	vfc_stream_free(&t->s);
+	ASSERT_EQ(0, vfc_reset(&t->a));
+	if (t->two)
+		ASSERT_EQ(0, vfc_reset(&t->b));
+	r->self->broken = false;
+	run_script(r, "to=a " T1_BEGIN);
+	run_script(r, words);
+	ASSERT_EQ(broken, r->self->broken)
+		TH_LOG("%s", words);
+	if (broken)
+		after_broken(r);
+	else
+		run_script(r, "pending=0 touch pending=0 " TWICE_STOP
+			   TWICE_COMPLETE T2);
+}
+
+/* Between the size and the data the session must not end. */
+#define BEFORE_DATA	3
+
+TEST_F_TIMEOUT(qemu72, V1_Q7_T8_any_interleaving, 120)
+{
+	struct run r = { _metadata, self, variant };
+	char words[SCRIPT];
+	size_t i, j;
+
+	if (variant->io.mmap && !self->t.a.area_size)
+		SKIP(return, VT_NO_MMAP);
+	self->units = 5;
+	for (i = 0; i < POINTS; i++) {
+		for (j = i; j < POINTS; j++) {
+			interleave(words, "set=2 ", i, "set=1 ", j);
+			one_interleaving(&r, words, j == BEFORE_DATA);
+		}
+	}
+}
+
+TEST_F_TIMEOUT(qemu72, V1_Q7_T9_any_interleaving, 120)
+{
+	struct run r = { _metadata, self, variant };
+	char words[SCRIPT];
+	size_t i;
+
+	if (variant->io.mmap && !self->t.a.area_size)
+		SKIP(return, VT_NO_MMAP);
+	self->units = 5;
+	for (i = 0; i < POINTS; i++) {
+		interleave(words, "reset ", i, "", POINTS);
+		one_interleaving(&r, words, i == BEFORE_DATA);
+	}
+}
+
+/* Iterations in a thread of their own. */
+struct iterator {
+	const struct vfc_dev *d;
+	const struct vfc_io *io;
+	bool stop;
+	unsigned long segments;
+	int bad;		/* an error that no interleaving explains */
+};
+
+static void *iterate(void *arg)
+{
+	struct iterator *it = arg;
+	struct vfc_stream s = {};
+	__u64 pending;
+	ssize_t ret;
+
+	while (!__atomic_load_n(&it->stop, __ATOMIC_ACQUIRE)) {
+		ret = vfc_r8(it->d, VFC_PENDING, &pending);
+		if (ret == 8 && pending)
+			ret = vfc_save_segment(it->d, it->io, &s);
+		it->segments += ret > 8;
+		if (ret < 0 && ret != -EINVAL)
+			it->bad = ret;
+		vfc_stream_free(&s);
+	}
+	return NULL;
+}
+
+TEST_F_TIMEOUT(qemu72, V1_Q7_T8_by_another_thread, 60)
+{
+	struct run r = { _metadata, self, variant };
+	struct iterator it = { &self->t.a, &variant->io, false, 0, 0 };
+	struct vfc_dev *d = &self->t.a;
+	pthread_t thread;
+	int i;
+
+	if (variant->io.mmap && !d->area_size)
+		SKIP(return, VT_NO_MMAP);
+	/* Little enough that whole segments arrive between two writes. */
+	self->units = 1;
+	run_script(&r, "touch map ");
+	ASSERT_EQ(0, pthread_create(&thread, NULL, iterate, &it));
+	for (i = 0; i < 50; i++) {
+		SET(VFC_PRECOPY);
+		vfc_sleep_ms(20);
+		SET(VFC_SAVING);
+		vfc_sleep_ms(1);
+		SET(VFC_RUNNING);
+	}
+	__atomic_store_n(&it.stop, true, __ATOMIC_RELEASE);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	ASSERT_EQ(0, it.bad);
+	ASSERT_LT(0, it.segments);
+	run_script(&r, TWICE_STOP TWICE_COMPLETE T2);
 }
 
 /* QEMU's condition for migrating at all; no data section is involved. */

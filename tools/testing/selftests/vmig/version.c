@@ -233,18 +233,20 @@ TEST_F(version, VER_09_over_long)
 	static const size_t sizes[] = { 256, 257, 4095, 4096, 4097, 1 << 20 };
 	char *buf = malloc(1 << 20);
 	unsigned int i;
-	int ret;
+	int ret, want;
 
 	ASSERT_NE(NULL, buf);
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		memset(buf, 'a', 1 << 20);
 		memcpy(buf, self->v, self->n);
+		want = sizes[i] < 4096 ? -EINVAL : -E2BIG;
 		ret = put(self->path, buf, sizes[i]);
-		ASSERT_TRUE(ret == -EINVAL || ret == -E2BIG)
-			TH_LOG("%zu bytes: ret %d", sizes[i], ret);
+		ASSERT_EQ(want, ret)
+			TH_LOG("%zu bytes", sizes[i]);
 		memset(buf + self->n, '\n', (1 << 20) - self->n);
 		ret = put(self->path, buf, sizes[i]);
-		ASSERT_TRUE(ret == -EINVAL || ret == -E2BIG);
+		ASSERT_EQ(want, ret)
+			TH_LOG("%zu bytes", sizes[i]);
 	}
 	free(buf);
 }
@@ -324,6 +326,99 @@ TEST_F(version, VER_14_no_side_effect)
 	ASSERT_EQ(0, vfc_drain(d, &vt_bulk, s));
 	vt_restore(_metadata, to, s);
 	vt_check_small(_metadata, to, self->t.m, self->t.m ? 300 : 0, 3);
+}
+
+/* Writes strings, good and bad, to three files until it is told to stop. */
+struct writer {
+	char path[3][VFC_PATH + 32];
+	const char *v;
+	size_t n;
+	bool stop;
+	unsigned long writes;
+	unsigned long wrong;
+};
+
+static void *write_strings(void *arg)
+{
+	struct writer *w = arg;
+	unsigned int seed = 4, i;
+	char buf[300];
+
+	while (!__atomic_load_n(&w->stop, __ATOMIC_ACQUIRE)) {
+		const char *path = w->path[w->writes++ % 3];
+
+		for (i = 0; i < sizeof(buf); i++)
+			buf[i] = rand_r(&seed) >> 8;
+		if (w->writes % 2)
+			memcpy(buf, w->v, w->n);
+		/* Only the whole of it is right. */
+		if (w->writes % 4 == 1)
+			w->wrong += put(path, buf, w->n) != (int)w->n;
+		else
+			w->wrong += !is_refusal(put(path, buf, 1 + rand_r(&seed) %
+						    (w->n - 1)));
+	}
+	return NULL;
+}
+
+/* All that is saved of @from in pre-copy and after the stop, and restored. */
+static void migrate(struct __test_metadata *_metadata, struct vt *t,
+		    const struct vfc_dev *from, const struct vfc_dev *to,
+		    struct vfc_stream *s)
+{
+	const struct vfc_dev *d = from;
+
+	vfc_stream_free(s);
+	ASSERT_EQ(0, vfc_reset(d));
+	vt_touch(_metadata, d, t->m, 20, 3);
+	ASSERT_EQ(0, t->m->reg_set(d, 3));
+	SET(VFC_PRECOPY);
+	ASSERT_EQ(0, vfc_drain(d, &vt_bulk, s));
+	ASSERT_EQ(VFC_PRECOPY, R4(VFC_STATE));
+	SET(VFC_SAVING);
+	ASSERT_EQ(0, vfc_drain(d, &vt_bulk, s));
+	ASSERT_EQ(VFC_SAVING, R4(VFC_STATE));
+	vt_restore(_metadata, to, s);
+	vt_check_small(_metadata, to, t->m, 20, 3);
+}
+
+/*
+ * Writes to the files of source, destination and type while devices migrate:
+ * the streams have the same length, and carry the same, as without.
+ */
+TEST_F_TIMEOUT(version, VER_14_during_migrations, 60)
+{
+	struct writer w = { .v = self->v, .n = self->n };
+	struct vt *t = &self->t;
+	char type[VFC_PATH];
+	unsigned int rounds = 0;
+	pthread_t thread;
+	size_t len;
+	__u64 end;
+
+	if (!t->m)
+		SKIP(return, VT_NO_MODEL);
+	if (!t->two)
+		SKIP(return, VT_NO_SECOND);
+	migrate(_metadata, t, &t->a, &t->b, &t->s);
+	len = t->s.len;
+	ASSERT_EQ(0, vfc_mdev_type(t->a.uuid, type));
+	snprintf(w.path[0], sizeof(w.path[0]),
+		 "/sys/bus/mdev/devices/%s/migration_version", t->a.uuid);
+	snprintf(w.path[1], sizeof(w.path[1]),
+		 "/sys/bus/mdev/devices/%s/migration_version", t->b.uuid);
+	snprintf(w.path[2], sizeof(w.path[2]), "%s/migration_version", type);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, write_strings, &w));
+	for (end = vfc_now_us() + 3000000; vfc_now_us() < end; rounds++) {
+		migrate(_metadata, t, &t->a, &t->b, &t->s);
+		ASSERT_EQ(len, t->s.len);
+	}
+	__atomic_store_n(&w.stop, true, __ATOMIC_RELEASE);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	ASSERT_LT(0, rounds);
+	ASSERT_LT(1000, w.writes);
+	ASSERT_EQ(0, w.wrong);
+	TH_LOG("%u migrations, %lu writes", rounds, w.writes);
 }
 
 struct judge {

@@ -19,6 +19,7 @@
 #define _GNU_SOURCE
 #endif
 #include <fcntl.h>
+#include <linux/pci_regs.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -393,6 +394,54 @@ static inline void vt_migrates(struct __test_metadata *_metadata,
 	SET(VFC_STOP);
 	vt_restore(_metadata, d, &s);
 	vfc_stream_free(&s);
+}
+
+/* --- Exhaustive tests ------------------------------------------------- */
+
+/* A stream of so many bytes is small: everything can be tried with it. */
+#define VT_SMALL_STREAM	8192
+
+/*
+ * The distance of the places of @s to try: each one of a small stream, some
+ * @n of a large one. Odd, so that all alignments come.
+ */
+static inline size_t vt_stride(const struct vfc_stream *s, size_t n)
+{
+	return s->len <= VT_SMALL_STREAM ? 1 : (s->len / n) | 1;
+}
+
+/* --- Config space ----------------------------------------------------- */
+
+static inline __u16 vt_config(struct __test_metadata *_metadata,
+			      const struct vfc_dev *d, __u32 off)
+{
+	__u16 v;
+
+	ASSERT_EQ(2, vfc_region_read(d, VFIO_PCI_CONFIG_REGION_INDEX, off, &v,
+				     2));
+	return v;
+}
+
+static inline void vt_config_set(struct __test_metadata *_metadata,
+				 const struct vfc_dev *d, __u32 off, __u16 v)
+{
+	ASSERT_EQ(2, vfc_region_write(d, VFIO_PCI_CONFIG_REGION_INDEX, off, &v,
+				      2));
+}
+
+/* Offset of the flags of the MSI-X capability, 0 if there is none. */
+static inline __u32 vt_msix_flags(struct __test_metadata *_metadata,
+				  const struct vfc_dev *d)
+{
+	__u8 at = vt_config(_metadata, d, PCI_CAPABILITY_LIST);
+	__u16 head;
+
+	for (; at; at = head >> 8) {
+		head = vt_config(_metadata, d, at);
+		if ((head & 0xff) == PCI_CAP_ID_MSIX)
+			return at + PCI_MSIX_FLAGS;
+	}
+	return 0;
 }
 
 #endif /* VMIG_TEST_H */
