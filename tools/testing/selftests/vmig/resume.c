@@ -1141,4 +1141,34 @@ TEST_F_TIMEOUT(section_sizes, V1_RES_05_all_merges, 60)
 	free(piece);
 }
 
+/* A client that has it mapped can store to the section when there is no session. */
+TEST_F(resume_more, V1_ST_87_V1_RES_08_V1_RES_21_stored_outside_a_session)
+{
+	struct vfc_dev *d = self->d;
+	__u8 buf[64], *p;
+
+	if (!d->area_size)
+		SKIP(return, VT_NO_MMAP);
+	ASSERT_EQ(0, vfc_map(d));
+	p = vfc_data(d);
+	p[100] = 1;
+	ASSERT_EQ(0, vfc_reset(d));
+	ASSERT_EQ(0, p[100]);
+
+	/* It is not what a short segment is completed with. */
+	memset(p, 0xa5, sizeof(buf));
+	SET(VFC_RESUMING);
+	RD(0, buf, sizeof(buf));
+	ASSERT_EQ(0, buf[0]);
+	ASSERT_EQ(0, memcmp(buf, buf + 1, sizeof(buf) - 1));
+	ASSERT_EQ(0, vfc_reset(d));
+
+	/* Nor what follows one that is saved. */
+	p[vfc_section(d) - 1] = 1;
+	SET(VFC_SAVING);
+	ASSERT_LT(R8(VFC_SIZE), vfc_section(d));
+	ASSERT_EQ(0, p[vfc_section(d) - 1]);
+	ASSERT_EQ(0, vfc_reset(d));
+}
+
 TEST_HARNESS_MAIN
