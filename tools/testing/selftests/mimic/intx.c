@@ -296,35 +296,91 @@ TEST_F(intx, DEV_05_stopped)
 	EVENTS(1);
 }
 
-/* The level is there after a migration; the mask was that of the other host. */
-TEST_F_TIMEOUT(intx, DEV_05_over_migrations, 60)
+/* --- Migration -------------------------------------------------------- */
+
+/* What the line and its client are like when a migration begins. */
+enum { DELIVERED, CLIENT_MASKED, NO_EVENTFD, NOTHING, WAYS };
+
+/**
+ * struct side - one of the two devices that take turns
+ * @d: device
+ * @fd: its eventfd
+ */
+struct side {
+	struct vfc_dev *d;
+	int32_t fd;
+};
+
+static void leave_so(struct __test_metadata *_metadata, const struct side *s,
+		     int way)
+{
+	struct vfc_dev *d = s->d;
+
+	if (way == CLIENT_MASKED)
+		SIMPLE(MASK);
+	OCCUR(MIMIC_ACCEL_INT_TIMER);
+	ASSERT_EQ(way == CLIENT_MASKED ? 0 : 1, vfc_event_take(s->fd));
+	if (way == NOTHING)
+		CLEAR(MIMIC_ACCEL_INT_ALL);
+}
+
+/* The mask was that of the other host: what is pending comes, and comes once. */
+static void arrive_so(struct __test_metadata *_metadata, const struct side *s,
+		      int way)
+{
+	struct vfc_dev *d = s->d;
+
+	ASSERT_EQ(0, vfc_event_take(s->fd));
+	AT_STATE(VFC_RUNNING);
+	ASSERT_EQ(way != NOTHING, LINE());
+	if (way == NO_EVENTFD) {
+		ASSERT_EQ(0, vfc_event_take(s->fd));
+		ASSERT_EQ(0, vfc_irq_set(d, INTX, 0, 1, &s->fd));
+	}
+	ASSERT_EQ(way == NOTHING ? 0 : 1, vfc_event_take(s->fd));
+	CLEAR(MIMIC_ACCEL_INT_ALL);
+	SIMPLE(UNMASK);
+	ASSERT_EQ(0, vfc_event_take(s->fd));
+}
+
+static void ping(struct __test_metadata *_metadata, const struct side *from,
+		 const struct side *to, int way)
 {
 	static const struct vfc_io bulk = { false, 0 };
 	struct vfc_stream s = {};
-	struct vfc_dev b, *d = &self->t.d;
-	int32_t fd = at_eventfd(_metadata);
 
-	if (d->mig_index < 0)
+	leave_so(_metadata, from, way);
+	ASSERT_EQ(0, vfc_save(from->d, &bulk, &s));
+	/* As another client would find it. */
+	ASSERT_EQ(0, vfc_irq_disable(to->d, INTX));
+	if (way != NO_EVENTFD)
+		ASSERT_EQ(0, vfc_irq_set(to->d, INTX, 0, 1, &to->fd));
+	ASSERT_EQ(0, vfc_load(to->d, &bulk, &s));
+	arrive_so(_metadata, to, way);
+	ASSERT_EQ(0, vfc_reset(from->d));
+	ASSERT_EQ(0, vfc_event_take(from->fd));
+	vfc_stream_free(&s);
+}
+
+/* There and back between two devices: each level is delivered once. */
+TEST_F_TIMEOUT(intx, DEV_05_over_migrations, 120)
+{
+	struct vfc_dev b;
+	struct side s[2] = { { &self->t.d, self->fd }, { &b, -1 } };
+	unsigned int round;
+
+	if (self->t.d.mig_index < 0)
 		SKIP(return, AT_NO_MIGRATION);
 	if (!getenv("VFIO_DEV2"))
 		SKIP(return, AT_NO_SECOND);
-	OCCUR(MIMIC_ACCEL_INT_TIMER);
-	EVENTS(1);			/* delivered, and masked */
-	ASSERT_EQ(0, vfc_save(d, &bulk, &s));
+	s[1].fd = at_eventfd(_metadata);
 	at_open(_metadata, &b, "VFIO_DEV2");
-	ASSERT_EQ(0, vfc_irq_set(&b, INTX, 0, 1, &fd));
-	d = &b;
-	ASSERT_EQ(0, vfc_load(d, &bulk, &s));
-	ASSERT_EQ(0, vfc_event_take(fd));
-	AT_STATE(VFC_RUNNING);
-	ASSERT_TRUE(LINE());
-	ASSERT_EQ(1, vfc_event_take(fd));
-	CLEAR(MIMIC_ACCEL_INT_ALL);
-	SIMPLE(UNMASK);
-	ASSERT_EQ(0, vfc_event_take(fd));
-	vfc_stream_free(&s);
+	ASSERT_EQ(0, vfc_irq_set(&b, INTX, 0, 1, &s[1].fd));
+	for (round = 0; round < 200; round++)
+		ping(_metadata, &s[round % 2], &s[1 - round % 2],
+		     round / 2 % WAYS);
 	vfc_close(&b);
-	close(fd);
+	close(s[1].fd);
 }
 
 TEST_HARNESS_MAIN

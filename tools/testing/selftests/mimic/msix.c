@@ -518,9 +518,9 @@ TEST_F_TIMEOUT(msix, DEV_05_exact_over_migrations, 120)
 	memcpy(s[0].fd, self->fd, sizeof(self->fd));
 	side_open(_metadata, &s[1], &self->t);
 	at_ring_start(_metadata, r, 256);
-	for (round = 0; round < 20; round++) {
+	for (round = 0; round < 200; round++) {
 		r->d = s[round % 2].d;
-		for (i = 0; i < 200; i++) {
+		for (i = 0; i < 20; i++) {
 			desc = at_irq(at_desc(MIMIC_ACCEL_OP_FILL_G, 0,
 					      AT_MEM_IOVA, 3000));
 			at_put(r, &desc);
@@ -528,7 +528,7 @@ TEST_F_TIMEOUT(msix, DEV_05_exact_over_migrations, 120)
 		}
 		at_bell(_metadata, r);
 		if (round % 4 == 1)	/* some way into it */
-			AT_WAIT(at_done(r, r->tail - 100));
+			AT_WAIT(at_done(r, r->tail - 10));
 		move(_metadata, s[round % 2].d, s[1 - round % 2].d);
 		d = s[1 - round % 2].d;
 		at_wait(_metadata, r, r->tail - 1);
@@ -539,6 +539,120 @@ TEST_F_TIMEOUT(msix, DEV_05_exact_over_migrations, 120)
 		ASSERT_EQ(0, side_take(s, 2));
 	}
 	vfc_close(&b);
+}
+
+/* What it would do if it ran: the rest of a ring, a timer, a message that waits. */
+static __u64 make_busy(struct __test_metadata *_metadata, struct at *t)
+{
+	struct at_ring *r = &t->ring[0];
+	struct mimic_accel_desc desc;
+	struct vfc_dev *d = &t->d;
+	int32_t none = -1;
+	unsigned int i;
+
+	at_ring_start(_metadata, r, 256);
+	for (i = 0; i < 200; i++) {
+		desc = at_irq(at_desc(MIMIC_ACCEL_OP_FILL_G, 0, AT_MEM_IOVA,
+				      60000));
+		desc.pattern = i + 1;
+		at_put(r, &desc);
+	}
+	ASSERT_EQ(0, vfc_irq_set(d, MSIX, 2, 1, &none));
+	OCCUR(MIMIC_ACCEL_INT_RING(1));
+	SETREG(MIMIC_ACCEL_TIMER_PERIOD, 300);
+	at_bell(_metadata, r);
+	AT_WAIT(at_done(r, 10));
+	return 200;
+}
+
+/* Neither the guest's memory nor an eventfd of @s changes for @ms. */
+static void rests(struct __test_metadata *_metadata, struct at *t,
+		  const struct side *s, unsigned int ms)
+{
+	__u8 *mem = malloc(t->mem.size), *rings = malloc(t->rings.size);
+	unsigned int i;
+
+	ASSERT_TRUE(mem && rings);
+	memcpy(mem, t->mem.p, t->mem.size);
+	memcpy(rings, t->rings.p, t->rings.size);
+	vfc_sleep_ms(ms);
+	ASSERT_EQ(0, memcmp(mem, t->mem.p, t->mem.size));
+	ASSERT_EQ(0, memcmp(rings, t->rings.p, t->rings.size));
+	for (i = 0; i < NR; i++)
+		ASSERT_EQ(0, vfc_event_take(s->fd[i]));
+	free(mem);
+	free(rings);
+}
+
+/* RES-18: not before state 1, neither in 4 nor in 0, and then exactly once. */
+TEST_F_TIMEOUT(msix, V1_RES_18_DEV_05_nothing_before_running, 60)
+{
+	static const struct vfc_io bulk = { false, 0 };
+	struct at_ring *r = &self->t.ring[0];
+	struct vfc_stream stream = {};
+	struct vfc_dev b, *d;
+	struct side s[2] = { { .d = &self->t.d }, { .d = &b } };
+	__u32 head, count;
+	__u64 want, got;
+
+	if (self->t.d.mig_index < 0)
+		SKIP(return, AT_NO_MIGRATION);
+	if (!getenv("VFIO_DEV2"))
+		SKIP(return, AT_NO_SECOND);
+	memcpy(s[0].fd, self->fd, sizeof(self->fd));
+	side_open(_metadata, &s[1], &self->t);
+	want = make_busy(_metadata, &self->t);
+	ASSERT_EQ(0, vfc_save(s[0].d, &bulk, &stream));
+	d = s[0].d;
+	head = REG(RING_REG(0, HEAD));
+	count = REG(MIMIC_ACCEL_TIMER_COUNT);
+	ASSERT_GT(want, head);		/* there is something left to do */
+	got = vfc_event_take(s[0].fd[1]);
+	ASSERT_EQ(head, got);
+	vfc_event_take(s[0].fd[MISC]);
+	d = s[1].d;
+	ASSERT_EQ(0, vfc_load(d, &bulk, &stream));
+	rests(_metadata, &self->t, &s[1], 300);
+	AT_STATE(VFC_STOP);
+	rests(_metadata, &self->t, &s[1], 100);
+	ASSERT_EQ(head, REG(RING_REG(0, HEAD)));
+	ASSERT_EQ(count, REG(MIMIC_ACCEL_TIMER_COUNT));
+	AT_STATE(VFC_RUNNING);
+	r->d = d;
+	at_wait(_metadata, r, want - 1);
+	ASSERT_EQ(want, REG(RING_REG(0, HEAD)));
+	ASSERT_EQ(want, got + vfc_event_take(s[1].fd[1]));
+	ASSERT_EQ(1, vfc_event_take(s[1].fd[2]));
+	ASSERT_LT(0, vfc_event_wait(s[1].fd[MISC], AT_DEADLINE_MS));
+	/* The device that was left does no more. */
+	rests(_metadata, &self->t, &s[0], 50);
+	vfc_stream_free(&stream);
+	vfc_close(&b);
+}
+
+/* To enter and leave pre-copy costs no message, and makes none. */
+TEST_F_TIMEOUT(msix, V1_PRE_06_DEV_05_enter_and_leave_precopy, 60)
+{
+	struct vfc_dev *d = &self->t.d;
+	struct at_ring *r = &self->t.ring[0];
+	struct mimic_accel_desc desc;
+	unsigned int i;
+
+	if (d->mig_index < 0)
+		SKIP(return, AT_NO_MIGRATION);
+	at_ring_start(_metadata, r, 256);
+	for (i = 0; i < 200; i++) {
+		desc = at_irq(at_desc(MIMIC_ACCEL_OP_FILL_G, 0, AT_MEM_IOVA,
+				      60000));
+		at_put(r, &desc);
+	}
+	at_bell(_metadata, r);
+	for (i = 0; i < 50 || !at_done(r, 199); i++) {
+		AT_STATE(VFC_PRECOPY);
+		AT_STATE(VFC_RUNNING);
+	}
+	ASSERT_EQ(r->tail, REG(RING_REG(0, HEAD)));
+	EXPECT_EVENTS(0, 200, 0);
 }
 
 /* DEV-05: masked, and with no eventfd at the destination, it is not lost. */
@@ -554,7 +668,7 @@ TEST_F_TIMEOUT(msix, DEV_05_masked_and_late_over_migrations, 60)
 		SKIP(return, AT_NO_SECOND);
 	memcpy(s[0].fd, self->fd, sizeof(self->fd));
 	side_open(_metadata, &s[1], &self->t);
-	for (round = 0; round < 4; round++) {
+	for (round = 0; round < 100; round++) {
 		d = s[round % 2].d;
 		/* Masked there, unmasked here: one message. */
 		SETREG(MIMIC_ACCEL_INT_MASK, MIMIC_ACCEL_INT_RING(0));

@@ -42,15 +42,23 @@ static void take(struct __test_metadata *_metadata, struct vfc_dev *d,
 	ASSERT_EQ(4096, vfc_region_read(d, AT_MSIX, 0, s->msix, 4096));
 }
 
-FIXTURE_SETUP(reset)
+/* Open it, see what it is like at power-on, and make it ready for work. */
+static void power_up(struct __test_metadata *_metadata, struct at *t,
+		     struct snapshot *power_on,
+		     int32_t fd[MIMIC_ACCEL_NR_VECTORS])
 {
-	struct vfc_dev *d = &self->t.d;
+	struct vfc_dev *d = &t->d;
 
 	ASSERT_EQ(0, vfc_open(d, getenv("VFIO_DEV")));
-	take(_metadata, d, &self->power_on);
-	at_rings(_metadata, &self->t, 16);
-	at_mem_map(_metadata, d, &self->t.mem, AT_MEM_IOVA, MEM_SIZE, AT_RW);
-	at_msix(_metadata, d, self->fd);
+	take(_metadata, d, power_on);
+	at_rings(_metadata, t, 16);
+	at_mem_map(_metadata, d, &t->mem, AT_MEM_IOVA, MEM_SIZE, AT_RW);
+	at_msix(_metadata, d, fd);
+}
+
+FIXTURE_SETUP(reset)
+{
+	power_up(_metadata, &self->t, &self->power_on, self->fd);
 }
 
 FIXTURE_TEARDOWN(reset)
@@ -258,6 +266,62 @@ TEST_F(reset, works_after)
 	}
 }
 
+/* --- In every state --------------------------------------------------- */
+
+FIXTURE(state) {
+	struct at t;
+	struct snapshot power_on;
+	int32_t fd[MIMIC_ACCEL_NR_VECTORS];
+};
+
+FIXTURE_VARIANT(state) {
+	__u32 state;
+};
+
+FIXTURE_VARIANT_ADD(state, stop) { .state = VFC_STOP };
+FIXTURE_VARIANT_ADD(state, running) { .state = VFC_RUNNING };
+FIXTURE_VARIANT_ADD(state, saving) { .state = VFC_SAVING };
+FIXTURE_VARIANT_ADD(state, precopy) { .state = VFC_PRECOPY };
+FIXTURE_VARIANT_ADD(state, resuming) { .state = VFC_RESUMING };
+FIXTURE_VARIANT_ADD(state, error) { .state = VFC_ERROR };
+
+FIXTURE_SETUP(state)
+{
+	power_up(_metadata, &self->t, &self->power_on, self->fd);
+	ASSERT_LE(0, self->t.d.mig_index);
+}
+
+FIXTURE_TEARDOWN(state)
+{
+	at_close(_metadata, &self->t);
+}
+
+/* RESET leads to a running device at power-on that has kept its eventfds. */
+TEST_F_TIMEOUT(state, V1_ST_87_LIFE_07_reset_in_every_state, 60)
+{
+	struct vfc_dev *d = &self->t.d;
+	unsigned int k;
+
+	make_a_mess(_metadata, &self->t);
+	if (variant->state == VFC_ERROR) {
+		if (at_make_error(d) != 1)
+			SKIP(return, AT_NO_KNOB);
+	} else {
+		AT_STATE(variant->state);
+	}
+	ASSERT_EQ(0, vfc_reset(d));
+	ASSERT_EQ(VFC_RUNNING, vfc_get(d));
+	for (k = 0; k < MIMIC_ACCEL_NR_VECTORS; k++)
+		vfc_event_take(self->fd[k]);
+	expect_power_on(_metadata, d, &self->power_on);
+	expect_zero_memory(_metadata, d, 4 << 20);
+	at_enable_msix(_metadata, d, true);
+	SETREG(MIMIC_ACCEL_INT_TRIGGER, MIMIC_ACCEL_INT_TIMER);
+	ASSERT_EQ(1, vfc_event_take(self->fd[0]));
+	for (k = 1; k < MIMIC_ACCEL_NR_VECTORS; k++)
+		ASSERT_EQ(0, vfc_event_take(self->fd[k]));
+}
+
 /* --- What is particular to one of them -------------------------------- */
 
 FIXTURE(single) {
@@ -308,28 +372,6 @@ TEST_F(single, flr_keeps_link_control)
 	ASSERT_EQ(PCI_EXP_LNKCTL_CCC, CFG16(cap + PCI_EXP_LNKCTL));
 	ASSERT_EQ(0, vfc_reset(d));
 	ASSERT_EQ(0, CFG16(cap + PCI_EXP_LNKCTL));
-}
-
-/* In every state RESET works, and leads to a running device. */
-TEST_F(single, LIFE_07_reset_in_every_state)
-{
-	static const __u32 states[] = { VFC_STOP, VFC_RUNNING, VFC_SAVING,
-					VFC_PRECOPY, VFC_RESUMING };
-	struct vfc_dev *d = &self->t.d;
-	unsigned int i;
-
-	if (d->mig_index < 0)
-		SKIP(return, AT_NO_MIGRATION);
-	for (i = 0; i < ARRAY_SIZE(states); i++) {
-		SETREG(MIMIC_ACCEL_SCRATCH, 5);
-		AT_WRITE(AT_MEM, 0, __u64, 5);
-		AT_STATE(states[i]);
-		ASSERT_EQ(0, vfc_reset(d));
-		ASSERT_EQ(VFC_RUNNING, vfc_get(d));
-		at_enable(_metadata, d);
-		ASSERT_EQ(0, REG(MIMIC_ACCEL_SCRATCH));
-		ASSERT_EQ(0, AT_READ(AT_MEM, 0, __u64));
-	}
 }
 
 /* The guest's own reset keeps the session, and is part of what it sends. */

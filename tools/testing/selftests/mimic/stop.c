@@ -110,6 +110,18 @@ static void post(struct __test_metadata *_metadata, struct at *t)
 	}
 }
 
+/* Has each part done something? The rings are never left without work. */
+static bool moved(struct __test_metadata *_metadata, struct at *t, __u64 seq,
+		  __u32 head, __u32 count)
+{
+	struct vfc_dev *d = &t->d;
+
+	post(_metadata, t);
+	return REG64(MIMIC_ACCEL_STAMP_SEQ_LO) > seq + 3 &&
+		REG(RING_REG(0, HEAD)) != head &&
+		REG(MIMIC_ACCEL_TIMER_COUNT) != count;
+}
+
 static void all_at_work(struct __test_metadata *_metadata, struct at *t,
 			const struct at_job *job)
 {
@@ -124,9 +136,7 @@ static void all_at_work(struct __test_metadata *_metadata, struct at *t,
 	seq = REG64(MIMIC_ACCEL_STAMP_SEQ_LO);
 	head = REG(RING_REG(0, HEAD));
 	count = REG(MIMIC_ACCEL_TIMER_COUNT);
-	AT_WAIT(REG64(MIMIC_ACCEL_STAMP_SEQ_LO) > seq + 3 &&
-		REG(RING_REG(0, HEAD)) != head &&
-		REG(MIMIC_ACCEL_TIMER_COUNT) != count);
+	AT_WAIT(moved(_metadata, t, seq, head, count));
 }
 
 /* The device has just been stopped: nothing may move for @ms. */
@@ -175,7 +185,8 @@ TEST_F_TIMEOUT(stop, DEV_01_V1_ST_04_stopped_is_quiet, 120)
 		stays_quiet(_metadata, &self->t, self->fd, QUIET_MS);
 		AT_STATE(VFC_RUNNING);
 	}
-	TH_LOG("slowest stop: %llu us", (unsigned long long)worst);
+	/* 100 ms on a real processor; an emulated one is ten times slower. */
+	ASSERT_GT(1000000, worst);
 	finish(_metadata, &self->t);
 }
 
@@ -252,16 +263,27 @@ TEST_F_TIMEOUT(stop, DEV_01_resuming_is_quiet, 60)
 	ASSERT_EQ(0, vfc_reset(d));
 }
 
-/* In pre-copy everything goes on as before. */
-TEST_F_TIMEOUT(stop, precopy_is_not_stopped, 60)
+/* In pre-copy everything goes on as before, also while it is drained. */
+TEST_F_TIMEOUT(stop, V1_PRE_01_precopy_is_not_stopped, 60)
 {
+	static const struct vfc_io bulk = { false, 0 };
 	struct vfc_dev *d = &self->t.d;
+	struct vfc_stream s = {};
+	__u64 pending;
+	int i;
 
 	all_at_work(_metadata, &self->t, &self->job);
 	AT_STATE(VFC_PRECOPY);
+	for (i = 0; i < 5; i++) {
+		all_at_work(_metadata, &self->t, &self->job);
+		ASSERT_EQ(8, vfc_r8(d, VFC_PENDING, &pending));
+		if (pending)
+			ASSERT_LT(0, vfc_save_segment(d, &bulk, &s));
+	}
 	all_at_work(_metadata, &self->t, &self->job);
 	AT_STATE(VFC_RUNNING);
 	finish(_metadata, &self->t);
+	vfc_stream_free(&s);
 }
 
 /* Plain values are taken, doorbells are ignored and counted. */
@@ -305,6 +327,49 @@ TEST_F(stop, DEV_03_writes_to_a_stopped_device)
 	ASSERT_EQ(0, REG(MIMIC_ACCEL_INT_STATUS));
 	at_bell(_metadata, r);
 	at_wait(_metadata, r, 0);
+}
+
+/* Whatever a client of a device in SAVING does to it: not in this stream. */
+static void disturb(struct __test_metadata *_metadata, struct at *t)
+{
+	struct vfc_dev *d = &t->d;
+	__u64 junk = ~0ull;
+
+	SETREG(MIMIC_ACCEL_SCRATCH, 0xbad);
+	SETREG(MIMIC_ACCEL_INT_TRIGGER, MIMIC_ACCEL_INT_ALL);
+	SETREG(RING_REG(0, TAIL), REG(RING_REG(0, TAIL)) + 1);
+	SETREG(MIMIC_ACCEL_STAMP_CTRL, MIMIC_ACCEL_STAMP_CTRL_RUN);
+	SETREG(0x800, 1);			/* counts in IGNORED */
+	ASSERT_EQ(-EIO, vfc_region_write(d, AT_MEM, 0, &junk, sizeof(junk)));
+}
+
+TEST_F_TIMEOUT(stop, DEV_03_stream_is_of_the_stop, 60)
+{
+	static const struct vfc_io bulk = { false, 0 };
+	struct world before = {}, after = {};
+	struct vfc_dev *d = &self->t.d, b;
+	struct vfc_stream s = {};
+
+	if (!getenv("VFIO_DEV2"))
+		SKIP(return, AT_NO_SECOND);
+	SETREG(MIMIC_ACCEL_SCRATCH, 0x12345678);
+	all_at_work(_metadata, &self->t, &self->job);
+	AT_STATE(VFC_SAVING);
+	world_take(_metadata, &self->t, &before);
+	disturb(_metadata, &self->t);
+	ASSERT_LT(0, vfc_save_segment(d, &bulk, &s));
+	disturb(_metadata, &self->t);
+	ASSERT_EQ(0, vfc_drain(d, &bulk, &s));
+	ASSERT_EQ(0, vfc_open(&b, getenv("VFIO_DEV2")));
+	ASSERT_EQ(0, vfc_load(&b, &bulk, &s));
+	vfc_close(d);
+	*d = b;
+	AT_STATE(VFC_STOP);
+	world_take(_metadata, &self->t, &after);
+	world_equal(_metadata, &self->t, &before, &after);
+	world_free(&before);
+	world_free(&after);
+	vfc_stream_free(&s);
 }
 
 /* Who ends a job of a stopped device can rely on it. */

@@ -55,20 +55,32 @@ TEST_F_TIMEOUT(suspend, LIFE_04_saving, 120)
 {
 	struct vfc_dev *d = &self->t.a;
 	struct vfc_stream *s = &self->t.s;
+	__u8 *bytes = malloc(vfc_section(d)), *again = malloc(vfc_section(d));
 	__u32 state;
 	__u64 size;
 
+	ASSERT_TRUE(bytes && again);
+	if (d->area_size)
+		ASSERT_EQ(0, vfc_map(d));
 	for (state = VFC_SAVING; state <= VFC_PRECOPY; state++) {
 		vfc_stream_free(s);
 		SET(state);
 		ASSERT_LT(0, vfc_save_segment(d, &vt_bulk, s));
 		R8(VFC_PENDING);
 		size = R8(VFC_SIZE);
+		if (size)
+			RD(0, bytes, size);
 		sleep_and_wake(_metadata);
 		ASSERT_EQ(state, R4(VFC_STATE));
 		ASSERT_EQ(size, R8(VFC_SIZE));
-		if (size)
+		/* The same bytes, also through a mapping that was made before. */
+		if (size) {
+			RD(0, again, size);
+			ASSERT_EQ(0, memcmp(bytes, again, size));
 			ASSERT_EQ((ssize_t)size, vfc_save_segment(d, &vt_bulk, s));
+		}
+		if (size && d->map)
+			ASSERT_EQ(0, memcmp(bytes, vfc_data(d), size));
 		ASSERT_EQ(0, vfc_drain(d, &vt_bulk, s));
 		SET(VFC_SAVING);
 		ASSERT_EQ(0, vfc_drain(d, &vt_bulk, s));
@@ -76,6 +88,8 @@ TEST_F_TIMEOUT(suspend, LIFE_04_saving, 120)
 		vt_restore(_metadata, self->to, s);
 		vt_check_small(_metadata, self->to, self->t.m, UNITS, VALUE);
 	}
+	free(bytes);
+	free(again);
 }
 
 TEST_F_TIMEOUT(suspend, LIFE_04_resuming, 120)

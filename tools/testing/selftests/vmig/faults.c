@@ -5,8 +5,6 @@
  * and the same request succeeds when the fault is gone. What may not fail is
  * tried with every fault armed.
  */
-#include <errno.h>
-
 #include "vmig_test.h"
 
 #define UNITS	20
@@ -87,6 +85,23 @@ static const char *session_step(__u32 from, __u32 to)
 	return NULL;
 }
 
+/* A device in RUNNING or PRECOPY runs: it was not stopped on the way. */
+static void still_runs(struct __test_metadata *_metadata, struct vt *t,
+		       const struct vfc_dev *d, __u32 state)
+{
+	__u64 before, after;
+	unsigned int i;
+
+	if (!t->m || (state != VFC_RUNNING && state != VFC_PRECOPY))
+		return;
+	ASSERT_EQ(0, t->m->ticks(d, &before));
+	for (i = 0, after = before; after == before && i < 5000; i++) {
+		usleep(10);
+		ASSERT_EQ(0, t->m->ticks(d, &after));
+	}
+	ASSERT_LT(before, after);
+}
+
 static void enter_fails(struct __test_metadata *_metadata, struct vt *t,
 			const struct vfc_dev *d, __u32 from, __u32 to, int err)
 {
@@ -103,6 +118,7 @@ static void enter_fails(struct __test_metadata *_metadata, struct vt *t,
 		TH_LOG("%u to %u", from, to);
 	vt_unchanged(_metadata, d, t->m, &before);
 	vt_snap_free(&before);
+	still_runs(_metadata, t, d, from);
 	/* Once it is over, the same request is granted. */
 	SET(to);
 }
@@ -145,26 +161,59 @@ TEST_F(faults, V1_ST_06_resume_then_save)
 	vfc_stream_free(&again);
 }
 
-TEST_F(faults, V1_ST_09_what_cannot_fail)
+/* --- What cannot fail ------------------------------------------------- */
+
+static const struct {
+	__u32 from, to;
+} sure[] = {
+	{ VFC_RUNNING, VFC_STOP }, { VFC_STOP, VFC_RUNNING },
+	{ VFC_PRECOPY, VFC_RUNNING }, { VFC_SAVING, VFC_RUNNING },
+	{ VFC_SAVING, VFC_STOP }, { VFC_PRECOPY, VFC_SAVING },
+	{ VFC_PRECOPY, VFC_STOP },
+};
+
+/*
+ * As much as there can be to do: the state is large, mapped and dirty, and a
+ * segment in doubt.
+ */
+static void reach_full(struct __test_metadata *_metadata, struct vt *t,
+		       __u32 state)
 {
-	static const struct {
-		__u32 from, to;
-	} ways[] = {
-		{ VFC_RUNNING, VFC_STOP }, { VFC_STOP, VFC_RUNNING },
-		{ VFC_PRECOPY, VFC_RUNNING }, { VFC_SAVING, VFC_RUNNING },
-		{ VFC_SAVING, VFC_STOP }, { VFC_PRECOPY, VFC_SAVING },
-		{ VFC_PRECOPY, VFC_STOP },
-	};
+	struct vfc_dev *d = &t->a;
+	unsigned int i, n;
+	__u8 *p;
+
+	vfc_unmap(d);
+	ASSERT_EQ(0, vfc_reset(d));
+	if (d->area_size)
+		ASSERT_EQ(0, vfc_map(d));
+	if (t->m)
+		vt_touch(_metadata, d, t->m, 600, VALUE);
+	vt_reach(_metadata, d, state);
+	if (state == VFC_SAVING || state == VFC_PRECOPY)
+		ASSERT_LT(0, R8(VFC_SIZE));
+	for (i = 0; d->area_size && i < d->area_size; i += VFC_UNIT)
+		(void)*(volatile __u8 *)(d->map + i);
+	if (!vt_maps(t->m) || (state != VFC_RUNNING && state != VFC_PRECOPY))
+		return;
+	n = vt_units(d, t->m, 600);
+	ASSERT_EQ(0, t->m->map(d, n, &p));
+	for (i = 0; i < n; i++)
+		*(volatile __u8 *)(p + i * VFC_UNIT) = p[i * VFC_UNIT];
+	ASSERT_EQ(0, munmap(p, n * VFC_UNIT));
+}
+
+TEST_F(faults, no_fault_in_what_cannot_fail)
+{
 	struct vfc_dev *d = &self->t.a;
 	unsigned int i, k;
 
-	for (i = 0; i < ARRAY_SIZE(ways); i++) {
-		ASSERT_EQ(0, vfc_reset(d));
-		vt_reach(_metadata, d, ways[i].from);
+	for (i = 0; i < ARRAY_SIZE(sure); i++) {
+		reach_full(_metadata, &self->t, sure[i].from);
 		arm_all(_metadata, d, ENOMEM);
-		SET(ways[i].to);
+		SET(sure[i].to);
 		/* Nor can these. */
-		ASSERT_EQ(4, vfc_w4(d, VFC_STATE, ways[i].to));
+		ASSERT_EQ(4, vfc_w4(d, VFC_STATE, sure[i].to));
 		R8(VFC_PENDING);
 		ASSERT_EQ(0, vfc_reset(d));
 		ASSERT_EQ(VFC_RUNNING, R4(VFC_STATE));
@@ -172,6 +221,130 @@ TEST_F(faults, V1_ST_09_what_cannot_fail)
 			arm(_metadata, d, steps[k], 0, 0, 0);
 	}
 	vt_migrates(_metadata, d);
+}
+
+#define TRACING		"/sys/kernel/tracing"
+#define TRACE		TRACING "/instances/vmig-faults"
+#define VT_NO_TRACE	"the kernel does not trace allocations"
+
+static bool trace_put(const char *file, const char *text)
+{
+	char path[VFC_PATH];
+
+	snprintf(path, sizeof(path), TRACE "/%s", file);
+	return vfc_file_write(path, text, strlen(text)) > 0;
+}
+
+/* Have each allocation that this thread makes recorded. */
+static bool trace_open(void)
+{
+	static const char *const events[] = {
+		"kmalloc", "kmem_cache_alloc", "mm_page_alloc",
+	};
+	char text[64];
+	unsigned int i;
+
+	if (access(TRACING "/instances", F_OK))
+		mount("none", TRACING, "tracefs", 0, NULL);
+	if (mkdir(TRACE, 0700) && errno != EEXIST)
+		return false;
+	snprintf(text, sizeof(text), "%d", (int)gettid());
+	if (!trace_put("tracing_on", "0") || !trace_put("set_event_pid", text))
+		return false;
+	for (i = 0; i < ARRAY_SIZE(events); i++) {
+		snprintf(text, sizeof(text), "events/kmem/%s/enable", events[i]);
+		if (!trace_put(text, "1"))
+			return false;
+	}
+	return true;
+}
+
+static void trace_close(void)
+{
+	trace_put("events/enable", "0");
+	rmdir(TRACE);
+}
+
+/* Nothing is recorded until tracing_on says so. */
+static void trace_clear(void)
+{
+	int fd = open(TRACE "/trace", O_WRONLY | O_TRUNC | O_CLOEXEC);
+
+	if (fd >= 0)
+		close(fd);
+}
+
+/* Allocations between the two marks, the last one in @last; -1: no marks. */
+static int trace_allocations(char last[256])
+{
+	char line[1024];
+	FILE *f = fopen(TRACE "/trace", "r");
+	bool inside = false, done = false;
+	int n = 0;
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (line[0] == '#')
+			continue;
+		if (strstr(line, "vmig-begin")) {
+			inside = true;
+		} else if (strstr(line, "vmig-end")) {
+			done = inside;
+			inside = false;
+		} else if (inside) {
+			snprintf(last, 256, "%.255s", line);
+			n++;
+		}
+	}
+	if (f)
+		fclose(f);
+	return done ? n : -1;
+}
+
+/* One write of the state. An interrupt may allocate, but not each time. */
+static int allocations(struct __test_metadata *_metadata, struct vt *t,
+		       __u32 from, __u32 to, char last[256])
+{
+	int marker = open(TRACE "/trace_marker", O_WRONLY | O_CLOEXEC);
+	struct vfc_dev *d = &t->a;
+	int n = -1, k, ret;
+
+	ASSERT_LE(0, marker);
+	for (k = 0; k < 3 && n; k++) {
+		reach_full(_metadata, t, from);
+		trace_clear();
+		ASSERT_TRUE(trace_put("tracing_on", "1"));
+		/* Open already: to open a file takes memory. */
+		ASSERT_EQ(10, write(marker, "vmig-begin", 10));
+		ret = vfc_w4(d, VFC_STATE, to);
+		ASSERT_EQ(8, write(marker, "vmig-end", 8));
+		ASSERT_TRUE(trace_put("tracing_on", "0"));
+		ASSERT_EQ(4, ret);
+		n = trace_allocations(last);
+		ASSERT_LE(0, n);
+	}
+	close(marker);
+	return n;
+}
+
+/* These ways cannot fail because they need no memory: they ask for none. */
+TEST_F_TIMEOUT(faults, V1_ST_09_what_cannot_fail, 60)
+{
+	char last[256] = "";
+	unsigned int i;
+	int n;
+
+	if (!trace_open())
+		SKIP(return, VT_NO_TRACE);
+	/* It sees allocations where there are some. */
+	ASSERT_LT(0, allocations(_metadata, &self->t, VFC_RUNNING, VFC_PRECOPY,
+				 last));
+	for (i = 0; i < ARRAY_SIZE(sure); i++) {
+		n = allocations(_metadata, &self->t, sure[i].from, sure[i].to,
+				last);
+		ASSERT_EQ(0, n)
+			TH_LOG("%u to %u: %s", sure[i].from, sure[i].to, last);
+	}
+	trace_close();
 }
 
 /* After any failed write the state is a valid one, and not ERROR. */

@@ -5,6 +5,8 @@
  */
 #include "vmig_test.h"
 
+#include <sched.h>
+
 FIXTURE(precopy) {
 	struct vt t;
 };
@@ -20,6 +22,7 @@ FIXTURE_TEARDOWN(precopy)
 }
 
 #define NOISE_UNITS	64
+#define NOISE_ROUNDS	60
 
 static struct vfc_dev *target(struct vt *t)
 {
@@ -61,9 +64,9 @@ TEST_F(precopy, V1_PRE_01_device_runs)
 	close(event);
 }
 
-/* One migration under load; rounds differ in when the stop comes. */
+/* One migration under load; rounds differ in @units and in when the stop comes. */
 static void noisy_round(struct __test_metadata *_metadata, struct vt *t,
-			unsigned int round)
+			unsigned int round, unsigned int units)
 {
 	struct vfc_dev *d = &t->a;
 	__u64 seq, there;
@@ -71,10 +74,10 @@ static void noisy_round(struct __test_metadata *_metadata, struct vt *t,
 
 	vfc_stream_free(&t->s);
 	ASSERT_EQ(0, vfc_reset(d));
-	ASSERT_EQ(0, t->m->start_noise(d, NOISE_UNITS, 3000));
+	ASSERT_EQ(0, t->m->start_noise(d, units, 3000));
 	SET(VFC_PRECOPY);
-	for (i = 0; i < round * 3; i++) {
-		vfc_sleep_ms(round);
+	for (i = 0; i < round % 8 * 3; i++) {
+		vfc_sleep_ms(round % 8);
 		if (R8(VFC_PENDING))
 			ASSERT_LT(0, vfc_save_segment(d, &vt_bulk, &t->s));
 	}
@@ -87,7 +90,7 @@ static void noisy_round(struct __test_metadata *_metadata, struct vt *t,
 	SET(VFC_STOP);
 	ASSERT_EQ(0, t->m->noise_seq(d, &there));
 	ASSERT_EQ(seq, there);
-	ASSERT_EQ(0, t->m->check_noise(d, NOISE_UNITS, seq));
+	ASSERT_EQ(0, t->m->check_noise(d, units, seq));
 	/* It goes on where it was. */
 	SET(VFC_RUNNING);
 	for (i = 0; i < 5000 && there == seq; i++) {
@@ -96,17 +99,20 @@ static void noisy_round(struct __test_metadata *_metadata, struct vt *t,
 	}
 	ASSERT_LT(seq, there);
 	ASSERT_EQ(0, t->m->stop_noise(d, &there));
-	ASSERT_EQ(0, t->m->check_noise(d, NOISE_UNITS, there));
+	ASSERT_EQ(0, t->m->check_noise(d, units, there));
 }
 
-TEST_F_TIMEOUT(precopy, V1_PRE_02_no_lost_update, 60)
+/* From one chunk, which is dirty again at once, to many more than a segment holds. */
+TEST_F_TIMEOUT(precopy, V1_PRE_02_no_lost_update, 120)
 {
+	static const unsigned int units[] = { 1, 3, NOISE_UNITS, 300, 1024 };
 	unsigned int round;
 
 	if (!vt_works(self->t.m))
 		SKIP(return, VT_NO_WORK);
-	for (round = 0; round < 8; round++)
-		noisy_round(_metadata, &self->t, round);
+	for (round = 0; round < NOISE_ROUNDS; round++)
+		noisy_round(_metadata, &self->t, round,
+			    units[round % ARRAY_SIZE(units)]);
 }
 
 struct rewriter {
@@ -182,14 +188,15 @@ TEST_F(precopy, V1_PRE_03_no_torn_chunk_mapped)
 	torn(_metadata, &self->t, rewrite_mapped);
 }
 
-TEST_F_TIMEOUT(precopy, V1_PRE_04_precopy_pays, 60)
+TEST_F_TIMEOUT(precopy, V1_PRE_04_precopy_pays, 120)
 {
 	struct vfc_dev *d = &self->t.a;
-	unsigned int n = 8 << 20 >> 12;
 	__u64 before, stopped;
+	unsigned int n;
 
-	if (!self->t.m || self->t.m->units(d) < n)
+	if (!vt_has(&self->t, 8 << 20 >> 12))
 		SKIP(return, VT_NO_ROOM);
+	n = vt_units(d, self->t.m, 64 << 20 >> 12);
 	vt_touch(_metadata, d, self->t.m, n, 1);
 	SET(VFC_PRECOPY);
 	ASSERT_EQ(0, vfc_drain(d, &vt_bulk, &self->t.s));
@@ -205,7 +212,7 @@ TEST_F_TIMEOUT(precopy, V1_PRE_04_precopy_pays, 60)
 	vt_check_touched(_metadata, target(&self->t), self->t.m, n, 1);
 }
 
-TEST_F(precopy, V1_PRE_06_enter_and_leave)
+TEST_F_TIMEOUT(precopy, V1_PRE_06_enter_and_leave, 60)
 {
 	struct vfc_dev *d = &self->t.a;
 	const struct vfc_model *m = self->t.m;
@@ -217,7 +224,7 @@ TEST_F(precopy, V1_PRE_06_enter_and_leave)
 		SKIP(return, VT_NO_WORK);
 	ASSERT_EQ(0, m->start_noise(d, NOISE_UNITS, 2000));
 	ASSERT_EQ(0, m->reg_set(d, 0x1234));
-	for (i = 0; i < 300; i++) {
+	for (i = 0; i < 1000; i++) {
 		SET(VFC_PRECOPY);
 		SET(VFC_RUNNING);
 		ASSERT_EQ(0, m->ticks(d, &ticks));
@@ -364,6 +371,122 @@ TEST_F(precopy, DEV_06_hole_seen_while_stopped)
 TEST_F(precopy, DEV_06_hole_seen_while_saving)
 {
 	hole_seen(_metadata, &self->t, true);
+}
+
+/* --- Memory of a session ---------------------------------------------- */
+
+#define BOUND_UNITS	2048
+/* What a processor may hold in store of a group, and small objects. */
+#define BOUND_SLACK	(320 << 10)
+
+FIXTURE(bound) {
+	struct vt t;
+	__u64 chunks;		/* of the device */
+	__u64 touched;		/* bytes */
+	__u64 fixed;		/* section, and which parts of it were read */
+	long long closed;	/* charged before the device is opened */
+};
+
+/*
+ * Memory for the stream is there before anything is measured, and all runs on one
+ * processor, so that little is held in store.
+ */
+FIXTURE_SETUP(bound)
+{
+	struct vt *t = &self->t;
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
+	ASSERT_EQ(0, sched_setaffinity(0, sizeof(one), &one));
+	vt_open(_metadata, t);
+	if (!vt_has(t, 256))
+		SKIP(return, VT_NO_ROOM);
+	self->chunks = t->m->units(&t->a);
+	self->touched = (__u64)vt_units(&t->a, t->m, BOUND_UNITS) * VFC_UNIT;
+	self->fixed = vfc_section(&t->a) + vfc_section(&t->a) / 8;
+	vfc_close(&t->a);
+	if (!vt_group_enter())
+		SKIP(return, VT_NO_CGROUP);
+	t->s.cap = 2 * self->touched + (4 << 20);
+	t->s.buf = malloc(t->s.cap);
+	ASSERT_NE(NULL, t->s.buf);
+	memset(t->s.buf, 1, t->s.cap);
+	self->closed = vt_group_bytes();
+	ASSERT_LT(0, self->closed);
+	ASSERT_EQ(0, vfc_open(&t->a, getenv("VFIO_DEV")));
+}
+
+FIXTURE_TEARDOWN(bound)
+{
+	vt_close(&self->t);
+	vt_group_leave();
+}
+
+/* Charged since the device was closed: @bytes, what is fixed, 8 for a chunk. */
+#define WITHIN(bytes)	do {						\
+		long long most_ = (bytes) + self->fixed +		\
+				  8 * self->chunks + BOUND_SLACK;	\
+		ASSERT_GE(most_, vt_group_bytes() - self->closed);	\
+	} while (0)
+
+TEST_F_TIMEOUT(bound, V1_PRE_05_while_saving, 60)
+{
+	struct vfc_dev *d = &self->t.a;
+	struct vfc_stream *s = &self->t.s;
+	unsigned int k;
+
+	WITHIN(0);
+	vt_touch(_metadata, d, self->t.m, BOUND_UNITS, 1);
+	WITHIN(self->touched);
+	/* It is measured at all: the device's memory is charged here. */
+	ASSERT_LE((long long)self->touched, vt_group_bytes() - self->closed);
+	for (k = 0; k < 3; k++) {
+		s->len = 0;
+		s->nseg = 0;
+		SET(VFC_PRECOPY);
+		while (s->len < self->touched / 2) {
+			ASSERT_LT(0, R8(VFC_PENDING));
+			ASSERT_LT(0, vfc_save_segment(d, &vt_bulk, s));
+			WITHIN(self->touched);
+		}
+		SET(VFC_SAVING);
+		WITHIN(self->touched);
+		while (R8(VFC_PENDING)) {
+			ASSERT_LT(0, vfc_save_segment(d, &vt_bulk, s));
+			WITHIN(self->touched);
+		}
+		SET(VFC_RUNNING);
+	}
+	ASSERT_EQ(0, vfc_reset(d));
+	WITHIN(0);
+}
+
+/* Chunks that were received are all that grows, and they become the memory. */
+TEST_F_TIMEOUT(bound, V1_PRE_05_V1_RES_22_while_resuming, 60)
+{
+	struct vfc_dev *d = &self->t.a;
+	struct vfc_stream *s = &self->t.s;
+	size_t at, n;
+	unsigned int k;
+
+	vt_touch(_metadata, d, self->t.m, BOUND_UNITS, 1);
+	ASSERT_EQ(0, vfc_save(d, &vt_bulk, s));
+	for (k = 0; k < 3; k++) {
+		/* Also over a device whose memory is in use. */
+		SET(VFC_RESUMING);
+		for (at = 0; at < s->len; at += n) {
+			n = s->len - at < vfc_section(d) ? s->len - at :
+				vfc_section(d);
+			ASSERT_EQ(8, vfc_feed(d, &vt_bulk, s->buf + at, n));
+			WITHIN(at + n);
+		}
+		SET(VFC_RUNNING);
+		WITHIN(self->touched);
+		vt_check_touched(_metadata, d, self->t.m, BOUND_UNITS, 1);
+	}
+	ASSERT_EQ(0, vfc_reset(d));
+	WITHIN(0);
 }
 
 TEST_HARNESS_MAIN

@@ -29,6 +29,8 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 
 #include "kselftest_harness.h"
@@ -442,6 +444,79 @@ static inline __u32 vt_msix_flags(struct __test_metadata *_metadata,
 			return at + PCI_MSIX_FLAGS;
 	}
 	return 0;
+}
+
+/* --- A session under way ---------------------------------------------- */
+
+/* How far a saving session went. */
+enum vt_point {
+	VT_ENTRY, VT_PENDING, VT_OFFSET, VT_SIZE, VT_HALF, VT_DATA, VT_ACK,
+	VT_END,
+	VT_POINTS
+};
+
+/* From RUNNING to @point of a session in SAVING or PRECOPY. 0 or -errno. */
+static inline int vt_advance(const struct vfc_dev *d, __u32 state,
+			     enum vt_point point)
+{
+	struct vfc_stream s = {};
+	__u64 size = 0;
+	__u8 buf[256];
+	int ret = 0;
+
+	if (state == VFC_SAVING)	/* as a migration does: by way of 3 */
+		ret = vfc_set(d, VFC_PRECOPY);
+	if (ret >= 0)
+		ret = vfc_set(d, state);
+	if (ret >= 0 && point >= VT_PENDING)
+		ret = vfc_r8(d, VFC_PENDING, &size);
+	if (ret >= 0 && point >= VT_OFFSET)
+		ret = vfc_r8(d, VFC_OFFSET, &size);
+	if (ret >= 0 && point >= VT_SIZE)
+		ret = vfc_r8(d, VFC_SIZE, &size);
+	if (ret >= 0 && point == VT_HALF)
+		ret = vfc_rd(d, 0, buf, sizeof(buf));
+	if (ret >= 0 && point >= VT_DATA)
+		ret = vfc_save_segment(d, &vt_bulk, &s);
+	if (ret >= 0 && point >= VT_ACK)
+		ret = vfc_r8(d, VFC_PENDING, &size);
+	if (ret >= 0 && point == VT_END)
+		ret = vfc_drain(d, &vt_bulk, &s);
+	vfc_stream_free(&s);
+	return ret < 0 ? ret : 0;
+}
+
+/* --- Memory that is charged to this process --------------------------- */
+
+#define VT_CGROUP	"/sys/fs/cgroup"
+#define VT_GROUP	VT_CGROUP "/mimic-session"
+#define VT_NO_CGROUP	"no memory controller"
+
+/* Bytes charged to the group of vt_group_enter(), or -errno. */
+static inline long long vt_group_bytes(void)
+{
+	char text[32];
+	int ret = vfc_file_read(VT_GROUP "/memory.current", text, sizeof(text));
+
+	return ret < 0 ? ret : atoll(text);
+}
+
+/* Put this process into a group of its own; false: there are no such. */
+static inline bool vt_group_enter(void)
+{
+	if (access(VT_CGROUP "/cgroup.procs", F_OK) &&
+	    mount("none", VT_CGROUP, "cgroup2", 0, NULL))
+		return false;
+	vfc_file_write(VT_CGROUP "/cgroup.subtree_control", "+memory", 7);
+	mkdir(VT_GROUP, 0755);
+	return vt_group_bytes() >= 0 &&
+		vfc_file_write(VT_GROUP "/cgroup.procs", "0", 1) > 0;
+}
+
+static inline void vt_group_leave(void)
+{
+	vfc_file_write(VT_CGROUP "/cgroup.procs", "0", 1);
+	rmdir(VT_GROUP);
 }
 
 #endif /* VMIG_TEST_H */
