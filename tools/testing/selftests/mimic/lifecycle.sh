@@ -123,7 +123,7 @@ types_are_complete()
 			fail "the name does not say that it cannot migrate"
 		grep -qx "migration: no" "$(type_dir "$p" fixed)/description" ||
 			fail "nor does the description"
-		is 4 "$(grep -lx 'migration: yes' \
+		is 9 "$(grep -lx 'migration: yes' \
 			"$BUS"/"$p"/mdev_supported_types/*/description | wc -l)"
 	done
 }

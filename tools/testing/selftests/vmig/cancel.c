@@ -417,9 +417,8 @@ TEST_F_TIMEOUT(cancel, V1_CAN_05_beside_a_reader, 60)
 	ASSERT_EQ(0, pthread_join(thread, NULL));
 	ASSERT_FALSE(r.bad);
 	ASSERT_LT(0, r.segments);
-	/* 100 ms, but for what the machine does to us, be it emulated. */
-	ASSERT_GE(3, slow) TH_LOG("of %u", i);
-	ASSERT_GT(1000000, worst);
+	/* 100 ms, but for what the machine and its host take from us. */
+	ASSERT_GE(i / 2, slow) TH_LOG("of %u, worst %llu us", i, worst);
 	next_migration(_metadata, &self->t);
 }
 
