@@ -859,3 +859,12 @@ void vfc_sleep_ms(unsigned int ms)
 	while (nanosleep(&ts, &ts) && errno == EINTR)
 		;
 }
+
+/* --- Environment ------------------------------------------------------ */
+
+__u64 vfc_number(const char *name, __u64 otherwise)
+{
+	const char *s = getenv(name);
+
+	return s && *s ? strtoull(s, NULL, 0) : otherwise;
+}

@@ -261,4 +261,9 @@ int vfc_file_write(const char *path, const void *buf, size_t n);
 __u64 vfc_now_us(void);
 void vfc_sleep_ms(unsigned int ms);
 
+/* --- Environment ------------------------------------------------------ */
+
+/* The number that the environment has for @name, or @otherwise. */
+__u64 vfc_number(const char *name, __u64 otherwise);
+
 #endif /* VFIO_CLIENT_H */

@@ -22,7 +22,7 @@ FIXTURE_TEARDOWN(precopy)
 }
 
 #define NOISE_UNITS	64
-#define NOISE_ROUNDS	60
+#define NOISE_MAX_RATE	1000000
 
 static struct vfc_dev *target(struct vt *t)
 {
@@ -64,56 +64,201 @@ TEST_F(precopy, V1_PRE_01_device_runs)
 	close(event);
 }
 
-/* One migration under load; rounds differ in @units and in when the stop comes. */
-static void noisy_round(struct __test_metadata *_metadata, struct vt *t,
-			unsigned int round, unsigned int units)
+/* --- No lost update --------------------------------------------------- */
+
+#define PRE02_ROUNDS	200	/* or what the environment has under this name */
+#define PRE02_TIMEOUT	900	/* for thousands of them */
+
+/* A record of a chunk, and sections that are larger than the one before by less. */
+#define CHUNK_RECORD	(sizeof(struct vmig_rec) + \
+			 sizeof(struct vmig_rec_chunk) + VFC_UNIT)
+#define SECTION_MIN	32768
+#define SECTION_STEP	4096
+#define SECTION_STEPS	(CHUNK_RECORD / (CHUNK_RECORD - SECTION_STEP) + 1)
+
+/**
+ * struct round - what a migration under load is like
+ * @section: bytes of the data section
+ * @piece: the destination gets the stream in pieces of so many bytes; 0: in
+ *	the segments that were saved
+ * @units: that the device rewrites
+ * @rate: how often a second
+ * @still: units that are written once, before
+ * @reads: segments that are collected before the stop
+ * @ms: time before each
+ */
+struct round {
+	__u64 section;
+	size_t piece;
+	unsigned int units;
+	unsigned int rate;
+	unsigned int still;
+	unsigned int reads;
+	unsigned int ms;
+};
+
+FIXTURE(rounds) {
+	struct vt t;
+	__u64 was;			/* size of the section */
+	__u64 segments;			/* that were saved */
+	bool ended[CHUNK_RECORD];	/* with so much room left */
+};
+
+FIXTURE_SETUP(rounds)
+{
+	vt_open_two(_metadata, &self->t);
+	self->was = vfc_section(&self->t.a);
+}
+
+FIXTURE_TEARDOWN(rounds)
+{
+	if (vfc_section(&self->t.a) != self->was)
+		vt_resize_both(_metadata, &self->t, self->was, self->was);
+	vt_close(&self->t);
+}
+
+/*
+ * From one chunk, which is dirty again at once, to many more than a segment
+ * holds, and to 64 MiB of which only a part changes. A segment ends where no
+ * record fits any more: SECTION_STEPS sizes one after the other leave each room
+ * that there can be. A client may cut the stream anywhere, also in a record.
+ */
+static struct round round_of(unsigned int n, unsigned int *seed)
+{
+	static const unsigned int units[] = { 1, 3, NOISE_UNITS, 300, 1024 };
+	static const __u64 large[] = { 1 << 20, 16 << 20 };
+	struct round r = {
+		.section = SECTION_MIN + n % SECTION_STEPS * SECTION_STEP,
+		.units = units[rand_r(seed) % ARRAY_SIZE(units)],
+		.rate = rand_r(seed) % 8 ? 3000 : NOISE_MAX_RATE,
+		.reads = rand_r(seed) % 8 * 3,
+		.ms = rand_r(seed) % 5,
+	};
+
+	if (rand_r(seed) % 8 == 0)
+		r.section = large[rand_r(seed) % ARRAY_SIZE(large)];
+	if (rand_r(seed) % 50 == 0)
+		r.still = 1024 << rand_r(seed) % 5;
+	if (n % 2)
+		r.piece = r.section - rand_r(seed) % CHUNK_RECORD;
+	return r;
+}
+
+/* From RUNNING, busy, to SAVING with all of the stream collected. */
+static void save_busy(struct __test_metadata *_metadata, struct vt *t,
+		      const struct round *r, __u64 *seq)
 {
 	struct vfc_dev *d = &t->a;
-	__u64 seq, there;
 	unsigned int i;
 
 	vfc_stream_free(&t->s);
 	ASSERT_EQ(0, vfc_reset(d));
-	ASSERT_EQ(0, t->m->start_noise(d, units, 3000));
+	vt_touch(_metadata, d, t->m, r->still, r->still);
+	ASSERT_EQ(0, t->m->start_noise(d, r->units, r->rate));
 	SET(VFC_PRECOPY);
-	for (i = 0; i < round % 8 * 3; i++) {
-		vfc_sleep_ms(round % 8);
+	for (i = 0; i < r->reads; i++) {
+		vfc_sleep_ms(r->ms);
 		if (R8(VFC_PENDING))
 			ASSERT_LT(0, vfc_save_segment(d, &vt_bulk, &t->s));
 	}
 	SET(VFC_SAVING);
-	ASSERT_EQ(0, t->m->noise_seq(d, &seq));
+	ASSERT_EQ(0, t->m->noise_seq(d, seq));
 	ASSERT_EQ(0, vfc_drain(d, &vt_bulk, &t->s));
+}
+
+/* What was written last before the stop, and nothing older. */
+static void check_arrived(struct __test_metadata *_metadata, struct vt *t,
+			  const struct round *r, __u64 seq)
+{
+	struct vfc_dev *d = target(t);
+	unsigned int i;
+	__u64 v;
+
+	ASSERT_EQ(0, t->m->noise_seq(d, &v));
+	ASSERT_EQ(seq, v);
+	ASSERT_EQ(0, t->m->check_noise(d, r->units, seq));
+	for (i = r->units; i < vt_units(d, t->m, r->still); i++) {
+		ASSERT_EQ(0, t->m->read_back(d, i, &v));
+		ASSERT_EQ(r->still + i, v);
+	}
+}
+
+/* The device goes on where it was. */
+static void check_goes_on(struct __test_metadata *_metadata, struct vt *t,
+			  const struct round *r, __u64 seq)
+{
+	struct vfc_dev *d = target(t);
+	__u64 now = seq;
+	unsigned int i;
+
+	SET(VFC_RUNNING);
+	for (i = 0; i < 5000 && now == seq; i++) {
+		vfc_sleep_ms(1);
+		ASSERT_EQ(0, t->m->noise_seq(d, &now));
+	}
+	ASSERT_LT(seq, now);
+	ASSERT_EQ(0, t->m->stop_noise(d, &now));
+	ASSERT_EQ(0, t->m->check_noise(d, r->units, now));
+}
+
+static void noisy_round(struct __test_metadata *_metadata, struct vt *t,
+			const struct round *r)
+{
+	struct vfc_dev *d;
+	__u64 seq;
+
+	save_busy(_metadata, t, r, &seq);
 	d = target(t);
 	ASSERT_EQ(0, vfc_reset(d));
-	ASSERT_EQ(0, vfc_load(d, &vt_bulk, &t->s));
-	SET(VFC_STOP);
-	ASSERT_EQ(0, t->m->noise_seq(d, &there));
-	ASSERT_EQ(seq, there);
-	ASSERT_EQ(0, t->m->check_noise(d, units, seq));
-	/* It goes on where it was. */
-	SET(VFC_RUNNING);
-	for (i = 0; i < 5000 && there == seq; i++) {
-		vfc_sleep_ms(1);
-		ASSERT_EQ(0, t->m->noise_seq(d, &there));
+	if (r->piece) {
+		SET(VFC_RESUMING);
+		ASSERT_EQ(0, vfc_feed_all(d, &vt_bulk, t->s.buf, t->s.len,
+					  r->piece));
+	} else {
+		ASSERT_EQ(0, vfc_load(d, &vt_bulk, &t->s));
 	}
-	ASSERT_LT(seq, there);
-	ASSERT_EQ(0, t->m->stop_noise(d, &there));
-	ASSERT_EQ(0, t->m->check_noise(d, units, there));
+	SET(VFC_STOP);
+	check_arrived(_metadata, t, r, seq);
+	check_goes_on(_metadata, t, r, seq);
 }
 
-/* From one chunk, which is dirty again at once, to many more than a segment holds. */
-TEST_F_TIMEOUT(precopy, V1_PRE_02_no_lost_update, 120)
+/* Where its segments ended because nothing more had room. */
+static void note_ends(struct vt *t, bool *ended)
 {
-	static const unsigned int units[] = { 1, 3, NOISE_UNITS, 300, 1024 };
-	unsigned int round;
+	size_t i, room;
 
-	if (!vt_works(self->t.m))
-		SKIP(return, VT_NO_WORK);
-	for (round = 0; round < NOISE_ROUNDS; round++)
-		noisy_round(_metadata, &self->t, round,
-			    units[round % ARRAY_SIZE(units)]);
+	for (i = 0; i < t->s.nseg; i++) {
+		room = vfc_section(&t->a) - t->s.seg[i];
+		if (room < CHUNK_RECORD)
+			ended[room] = true;
+	}
 }
+
+TEST_F_TIMEOUT(rounds, V1_PRE_02_no_lost_update, PRE02_TIMEOUT)
+{
+	__u64 n = vfc_number("PRE02_ROUNDS", PRE02_ROUNDS), i, begin;
+	unsigned int seed = 2, kinds = 0;
+	struct vt *t = &self->t;
+	struct round r;
+
+	if (!vt_works(t->m))
+		SKIP(return, VT_NO_WORK);
+	begin = vfc_now_us();
+	for (i = 0; i < n; i++) {
+		r = round_of(i, &seed);
+		if (vt_has_knob(&t->a, "section_size"))
+			vt_resize_both(_metadata, t, r.section, r.section);
+		noisy_round(_metadata, t, &r);
+		self->segments += t->s.nseg;
+		note_ends(t, self->ended);
+	}
+	for (i = 0; i < CHUNK_RECORD; i++)
+		kinds += self->ended[i];
+	TH_LOG("%llu rounds in %llu ms, %llu segments, full ones with %u different rooms left",
+	       n, (vfc_now_us() - begin) / 1000, self->segments, kinds);
+}
+
+/* --- No torn chunk ---------------------------------------------------- */
 
 struct rewriter {
 	const struct vfc_dev *d;

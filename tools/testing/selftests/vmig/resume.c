@@ -991,7 +991,7 @@ TEST_F(resume_more, STR_09_STR_13_saved_later)
 /* The sections of source and destination have sizes of their own. */
 FIXTURE(section_sizes) {
 	struct vt t;
-	char was[32];
+	__u64 was;
 };
 
 FIXTURE_SETUP(section_sizes)
@@ -1001,30 +1001,12 @@ FIXTURE_SETUP(section_sizes)
 		SKIP(return, VT_NO_SECOND);
 	if (!vt_has_knob(&self->t.a, "section_size"))
 		SKIP(return, VT_NO_KNOB);
-	snprintf(self->was, sizeof(self->was), "%llu",
-		 (unsigned long long)vfc_section(&self->t.a));
-}
-
-/* The size can be changed only while the device is closed. */
-static void resize(struct __test_metadata *_metadata, struct vfc_dev *d,
-		   const char *uuid, const char *size)
-{
-	vfc_close(d);
-	ASSERT_LT(0, vt_knob_set(d, "section_size", size));
-	ASSERT_EQ(0, vfc_open(d, uuid));
-	ASSERT_EQ(strtoull(size, NULL, 0), vfc_section(d));
-}
-
-static void resize_both(struct __test_metadata *_metadata, struct vt *t,
-			const char *from, const char *to)
-{
-	resize(_metadata, &t->a, getenv("VFIO_DEV"), from);
-	resize(_metadata, &t->b, getenv("VFIO_DEV2"), to);
+	self->was = vfc_section(&self->t.a);
 }
 
 FIXTURE_TEARDOWN(section_sizes)
 {
-	resize_both(_metadata, &self->t, self->was, self->was);
+	vt_resize_both(_metadata, &self->t, self->was, self->was);
 	vt_close(&self->t);
 }
 
@@ -1041,8 +1023,8 @@ static int load_cut(const struct vfc_dev *d, const struct vfc_io *io,
 	return ret < 0 ? ret : 0;
 }
 
-#define LARGE	"1048576"
-#define SMALL	"65536"
+#define LARGE	1048576
+#define SMALL	65536
 
 TEST_F_TIMEOUT(section_sizes, V1_RES_09_smaller, 60)
 {
@@ -1051,7 +1033,7 @@ TEST_F_TIMEOUT(section_sizes, V1_RES_09_smaller, 60)
 
 	if (!vt_has(t, 256))
 		SKIP(return, VT_NO_ROOM);
-	resize_both(_metadata, t, LARGE, SMALL);
+	vt_resize_both(_metadata, t, LARGE, SMALL);
 	vt_small_stream(_metadata, &t->a, t->m, 300, VALUE, &t->s);
 	ASSERT_LT(vfc_section(d), t->s.seg[0]);
 	ASSERT_EQ(0, load_cut(d, &vt_bulk, &t->s));
@@ -1067,7 +1049,7 @@ TEST_F_TIMEOUT(section_sizes, V1_RES_09_smaller_as_qemu, 60)
 
 	if (!vt_has(t, 40))
 		SKIP(return, VT_NO_ROOM);
-	resize_both(_metadata, t, "131072", SMALL);
+	vt_resize_both(_metadata, t, 131072, SMALL);
 	vt_small_stream(_metadata, &t->a, t->m, 40, VALUE, &t->s);
 	ASSERT_LT(vfc_section(d), t->s.seg[0]);
 	ASSERT_EQ(0, load_cut(d, &vt_qemu, &t->s));
@@ -1082,7 +1064,7 @@ TEST_F_TIMEOUT(section_sizes, V1_RES_10_larger, 60)
 
 	if (!vt_has(t, 256))
 		SKIP(return, VT_NO_ROOM);
-	resize_both(_metadata, t, SMALL, LARGE);
+	vt_resize_both(_metadata, t, SMALL, LARGE);
 	vt_small_stream(_metadata, &t->a, t->m, 300, VALUE, &t->s);
 	ASSERT_LT(16, t->s.nseg);
 	ASSERT_EQ(0, vfc_load(d, &vt_bulk, &t->s));
@@ -1121,7 +1103,7 @@ TEST_F_TIMEOUT(section_sizes, V1_RES_05_all_merges, 60)
 	size_t *piece, n, from, to;
 	struct vmr_list l;
 
-	resize_both(_metadata, t, SMALL, LARGE);
+	vt_resize_both(_metadata, t, SMALL, LARGE);
 	vt_small_stream(_metadata, &t->a, t->m, 130, VALUE, &t->s);
 	ASSERT_EQ(0, vmr_parse(&l, t->s.buf, t->s.len));
 	n = t->s.nseg > 1 ? t->s.nseg : l.n;

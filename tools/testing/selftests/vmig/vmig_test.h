@@ -173,6 +173,27 @@ static inline int vt_knob_set(const struct vfc_dev *d, const char *name,
 	return vfc_file_write(vt_knob(d, name, path), text, strlen(text));
 }
 
+/* The size of the section can be changed only while the device is closed. */
+static inline void vt_resize(struct __test_metadata *_metadata,
+			     struct vfc_dev *d, const char *uuid, __u64 size)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)size);
+	vfc_close(d);
+	ASSERT_LT(0, vt_knob_set(d, "section_size", text));
+	ASSERT_EQ(0, vfc_open(d, uuid));
+	ASSERT_EQ(size, vfc_section(d));
+}
+
+static inline void vt_resize_both(struct __test_metadata *_metadata,
+				  struct vt *t, __u64 a, __u64 b)
+{
+	vt_resize(_metadata, &t->a, getenv("VFIO_DEV"), a);
+	if (t->two)
+		vt_resize(_metadata, &t->b, getenv("VFIO_DEV2"), b);
+}
+
 /* A line "NAME: NUMBER" of the device's "migration" file; -1: not there. */
 static inline long long vt_counter(const struct vfc_dev *d, const char *name)
 {

@@ -23,16 +23,9 @@
 #define BULK_FROM	64
 #define BULK_UNITS	300	/* more than one section */
 
-static __u64 number(const char *name, __u64 otherwise)
-{
-	const char *s = getenv(name);
-
-	return s && *s ? strtoull(s, NULL, 0) : otherwise;
-}
-
 static __u64 seed_of_run(void)
 {
-	return number("WALK_SEED", vfc_now_us() & 0xffffffff);
+	return vfc_number("WALK_SEED", vfc_now_us() & 0xffffffff);
 }
 
 /* --- Devices ---------------------------------------------------------- */
@@ -345,8 +338,8 @@ TEST_F_TIMEOUT(walk, V1_ST_20_to_85_V1_ACC_01_V1_ACC_03_to_11_V1_YZ_R1_to_6,
 	const struct walk_config config = {
 		.seed = seed_of_run(),
 		.salt = variant->many_fds * 2 + variant->mapped,
-		.steps = number("WALK_STEPS", STEPS) / 4,
-		.episode = number("WALK_EPISODE", -1),
+		.steps = vfc_number("WALK_STEPS", STEPS) / 4,
+		.episode = vfc_number("WALK_EPISODE", -1),
 		.many_fds = variant->many_fds,
 		.log = say,
 	};
@@ -536,7 +529,7 @@ TEST_F_TIMEOUT(threads, V1_ST_13_V1_ST_84_V1_SAV_18_V1_CAN_10_at_once, TIMEOUT)
 		w[i].d.fd = i ? vfc_device_fd(d) : d->fd;
 		ASSERT_LE(0, w[i].d.fd);
 		w[i].x = seed + i;
-		w[i].steps = number("WALK_STEPS", STEPS) / 40 / variant->n;
+		w[i].steps = vfc_number("WALK_STEPS", STEPS) / 40 / variant->n;
 	}
 	for (i = 0; i < variant->n; i++)
 		ASSERT_EQ(0, pthread_create(&thread[i], NULL, work, &w[i]));
