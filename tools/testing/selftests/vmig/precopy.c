@@ -23,6 +23,8 @@ FIXTURE_TEARDOWN(precopy)
 
 #define NOISE_UNITS	64
 #define NOISE_MAX_RATE	1000000
+#define LARGE_UNITS	((64 << 20) / VFC_UNIT)
+#define HOT_UNITS	((64 << 10) / VFC_UNIT)
 
 static struct vfc_dev *target(struct vt *t)
 {
@@ -137,8 +139,8 @@ static struct round round_of(unsigned int n, unsigned int *seed)
 
 	if (rand_r(seed) % 8 == 0)
 		r.section = large[rand_r(seed) % ARRAY_SIZE(large)];
-	if (rand_r(seed) % 50 == 0)
-		r.still = 1024 << rand_r(seed) % 5;
+	if (n % 50 == 49)
+		r.still = LARGE_UNITS >> n / 50 % 5;
 	if (n % 2)
 		r.piece = r.section - rand_r(seed) % CHUNK_RECORD;
 	return r;
@@ -333,28 +335,40 @@ TEST_F(precopy, V1_PRE_03_no_torn_chunk_mapped)
 	torn(_metadata, &self->t, rewrite_mapped);
 }
 
-TEST_F_TIMEOUT(precopy, V1_PRE_04_precopy_pays, 120)
+/* Behind the units that never change, or among them if the device is full. */
+TEST_F_TIMEOUT(precopy, V1_PRE_04_precopy_pays, 240)
 {
 	struct vfc_dev *d = &self->t.a;
-	__u64 before, stopped;
-	unsigned int n;
+	const struct vfc_model *m = self->t.m;
+	unsigned int n, first, i;
+	__u64 before, stopped, v;
 
 	if (!vt_has(&self->t, 8 << 20 >> 12))
 		SKIP(return, VT_NO_ROOM);
-	n = vt_units(d, self->t.m, 64 << 20 >> 12);
-	vt_touch(_metadata, d, self->t.m, n, 1);
+	n = vt_units(d, m, LARGE_UNITS);
+	first = vt_units(d, m, LARGE_UNITS + HOT_UNITS) - HOT_UNITS;
+	vt_touch(_metadata, d, m, first + HOT_UNITS, 1);
 	SET(VFC_PRECOPY);
 	ASSERT_EQ(0, vfc_drain(d, &vt_bulk, &self->t.s));
 	before = self->t.s.len;
 	ASSERT_LE((__u64)n * VFC_UNIT, before);
 	/* 64 KiB change before the stop */
-	vt_touch(_metadata, d, self->t.m, 16, 1);
+	for (i = first; i < first + HOT_UNITS; i++)
+		ASSERT_EQ(0, m->touch(d, i, 7000 + i));
 	SET(VFC_SAVING);
 	ASSERT_EQ(0, vfc_drain(d, &vt_bulk, &self->t.s));
 	stopped = self->t.s.len - before;
+	ASSERT_LE(HOT_UNITS * VFC_UNIT, stopped);
 	ASSERT_GE(1u << 20, stopped);
-	vt_restore(_metadata, target(&self->t), &self->t.s);
-	vt_check_touched(_metadata, target(&self->t), self->t.m, n, 1);
+	d = target(&self->t);
+	vt_restore(_metadata, d, &self->t.s);
+	vt_check_touched(_metadata, d, m, first, 1);
+	for (i = first; i < first + HOT_UNITS; i++) {
+		ASSERT_EQ(0, m->read_back(d, i, &v));
+		ASSERT_EQ(7000 + i, v);
+	}
+	TH_LOG("%u MiB in pre-copy, %llu bytes after the stop",
+	       n / (1 << 20 >> 12), stopped);
 }
 
 TEST_F_TIMEOUT(precopy, V1_PRE_06_enter_and_leave, 60)
