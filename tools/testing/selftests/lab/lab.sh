@@ -40,7 +40,7 @@ echo "TAP version 13"
 echo "1..15"
 
 # shellcheck disable=SC2016 # for the shell over there
-lab -- sh -c 'echo to stdout; echo to stderr >&2
+lab -k 'lab.a=1 lab.b' -- sh -c 'echo to stdout; echo to stderr >&2
 	for arg in "$@"; do echo "[$arg]"; done
 	pwd; id -u; cat; [ -d "$MIMIC_BUILD" ] && [ -e /built/vmig.ko ] && echo built
 	touch /mimic/x 2>/dev/null || echo read-only
@@ -48,6 +48,7 @@ lab -- sh -c 'echo to stdout; echo to stderr >&2
 	echo "$$" >/out/lab-selftest && echo out
 	ping -c1 127.0.0.1 >/dev/null 2>&1 || busybox ping -c1 127.0.0.1 >/dev/null && echo lo
 	[ -e /dev/kvm ] && echo nested
+	grep -o "lab[.].*" /proc/cmdline
 	exit 3' sh 'a  b' "c'd" ''
 result $((STATUS != 3)) "exit status is the command's"
 is out "to stdout
@@ -61,8 +62,9 @@ read-only
 overlay
 out
 lo
-nested"
-result $? "arguments, shares, loopback and nested KVM"
+nested
+lab.a=1 lab.b"
+result $? "arguments, also for the kernel, shares, loopback and nested KVM"
 is err "to stderr"
 result $? "stderr is kept apart"
 [ -s build/out/lab-selftest ]
