@@ -11,9 +11,17 @@ FIXTURE(cancel) {
 	struct vt t;
 };
 
+FIXTURE_VARIANT(cancel) {
+	bool mapped;
+};
+
+FIXTURE_VARIANT_ADD(cancel, pread) { .mapped = false };
+FIXTURE_VARIANT_ADD(cancel, mmap) { .mapped = true };
+
 FIXTURE_SETUP(cancel)
 {
 	vt_open_two(_metadata, &self->t);
+	vt_by_mmap(_metadata, &self->t, variant->mapped);
 }
 
 FIXTURE_TEARDOWN(cancel)
@@ -72,6 +80,7 @@ static void give_up(struct __test_metadata *_metadata, struct vt *t,
 			close_before_unmap(_metadata, d);
 		vfc_close(d);
 		ASSERT_EQ(0, vfc_open(d, getenv("VFIO_DEV")));
+		vt_by_mmap(_metadata, t, vt_way.mmap);
 		break;
 	default:
 		ASSERT_TRUE(false);
@@ -96,9 +105,9 @@ static void next_migration(struct __test_metadata *_metadata, struct vt *t)
 
 	vfc_stream_free(&t->s);
 	SET(VFC_PRECOPY);
-	ASSERT_EQ(0, vfc_drain(d, &vt_bulk, &t->s));
+	ASSERT_EQ(0, vfc_drain(d, &vt_way, &t->s));
 	SET(VFC_SAVING);
-	ASSERT_EQ(0, vfc_drain(d, &vt_bulk, &t->s));
+	ASSERT_EQ(0, vfc_drain(d, &vt_way, &t->s));
 	SET(VFC_RUNNING);
 	d = t->two ? &t->b : &t->a;
 	vt_restore(_metadata, d, &t->s);
@@ -234,9 +243,9 @@ static void save_running(struct __test_metadata *_metadata, struct vfc_dev *d,
 {
 	vfc_stream_free(s);
 	SET(VFC_PRECOPY);
-	ASSERT_EQ(0, vfc_drain(d, &vt_bulk, s));
+	ASSERT_EQ(0, vfc_drain(d, &vt_way, s));
 	SET(VFC_SAVING);
-	ASSERT_EQ(0, vfc_drain(d, &vt_bulk, s));
+	ASSERT_EQ(0, vfc_drain(d, &vt_way, s));
 	SET(VFC_RUNNING);
 }
 
@@ -294,19 +303,19 @@ TEST_F_TIMEOUT(cancel, V1_CAN_10_same_bytes_of_a_stopped_device, 60)
 
 	dirty(_metadata, &self->t);
 	SET(VFC_STOP);
-	ASSERT_EQ(0, vfc_save(d, &vt_bulk, &before));
+	ASSERT_EQ(0, vfc_save(d, &vt_way, &before));
 	for (i = 0; i < 4; i++) {
 		SET(VFC_STOP);
 		SET(VFC_SAVING);
 		if (i > 0)
 			ASSERT_LT(0, R8(VFC_SIZE));
 		if (i > 1)
-			ASSERT_LT(0, vfc_save_segment(d, &vt_bulk, &self->t.s));
+			ASSERT_LT(0, vfc_save_segment(d, &vt_way, &self->t.s));
 		if (i > 2)
 			R8(VFC_PENDING);
 		SET(VFC_STOP);
 		vfc_stream_free(&self->t.s);
-		ASSERT_EQ(0, vfc_save(d, &vt_bulk, &self->t.s));
+		ASSERT_EQ(0, vfc_save(d, &vt_way, &self->t.s));
 		same_streams(_metadata, &before, &self->t.s, true);
 	}
 	vfc_stream_free(&before);
@@ -350,6 +359,7 @@ TEST_F_TIMEOUT(cancel, V1_CAN_08_by_kill, 60)
 			ASSERT_EQ(0, vfc_child_start(&child, victim_main, &v));
 			ASSERT_EQ(0, vfc_child_kill(&child));
 			ASSERT_EQ(0, vfc_open(d, v.uuid));
+			vt_by_mmap(_metadata, &self->t, variant->mapped);
 			ASSERT_EQ(VFC_RUNNING, R4(VFC_STATE));
 			ASSERT_EQ(0, R8(VFC_PENDING));
 			if (!vt_has(&self->t, 4))
@@ -440,7 +450,7 @@ TEST_F(cancel, V1_CAN_11_resuming_by_reset)
 	len[4] = s->len;
 	for (i = 0; i < ARRAY_SIZE(len); i++) {
 		SET(VFC_RESUMING);
-		ASSERT_EQ(0, vfc_feed_all(d, &vt_bulk, s->buf, len[i], 0));
+		ASSERT_EQ(0, vfc_feed_all(d, &vt_way, s->buf, len[i], 0));
 		ASSERT_EQ(0, vfc_reset(d));
 		ASSERT_EQ(VFC_RUNNING, R4(VFC_STATE));
 		if (self->t.m) {
@@ -470,7 +480,7 @@ TEST_F(cancel, V1_CAN_12_resuming_by_running)
 		ASSERT_EQ(-EINVAL, vfc_set(d, VFC_STOP));
 		ASSERT_EQ(VFC_RESUMING, R4(VFC_STATE));
 		n = s->len - at < 1000 ? s->len - at : 1000;
-		ASSERT_EQ(8, vfc_feed(d, &vt_bulk, s->buf + at, n));
+		ASSERT_EQ(8, vfc_feed(d, &vt_way, s->buf + at, n));
 		at += n;
 	}
 	SET(VFC_RUNNING);

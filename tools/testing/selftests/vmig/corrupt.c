@@ -16,11 +16,19 @@ FIXTURE(corrupt) {
 	struct vmr_list l;
 };
 
+FIXTURE_VARIANT(corrupt) {
+	bool mapped;
+};
+
+FIXTURE_VARIANT_ADD(corrupt, pwrite) { .mapped = false };
+FIXTURE_VARIANT_ADD(corrupt, mmap) { .mapped = true };
+
 FIXTURE_SETUP(corrupt)
 {
 	struct vt *t = &self->t;
 
 	vt_open_two(_metadata, t);
+	vt_by_mmap(_metadata, t, variant->mapped);
 	vt_small_stream(_metadata, &t->a, t->m, UNITS, VALUE, &t->s);
 	self->d = t->two ? &t->b : &t->a;
 	ASSERT_EQ(0, vmr_parse(&self->l, t->s.buf, t->s.len));
@@ -39,7 +47,7 @@ static int feed(struct __test_metadata *_metadata, const struct vfc_dev *d,
 	int ret;
 
 	ASSERT_EQ(4, vfc_set(d, VFC_RESUMING));
-	ret = vfc_feed_all(d, &vt_bulk, buf, n, 0);
+	ret = vfc_feed_all(d, &vt_way, buf, n, 0);
 	return ret < 0 ? ret : 0;
 }
 

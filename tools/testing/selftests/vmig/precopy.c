@@ -11,9 +11,17 @@ FIXTURE(precopy) {
 	struct vt t;
 };
 
+FIXTURE_VARIANT(precopy) {
+	bool mapped;
+};
+
+FIXTURE_VARIANT_ADD(precopy, pread) { .mapped = false };
+FIXTURE_VARIANT_ADD(precopy, mmap) { .mapped = true };
+
 FIXTURE_SETUP(precopy)
 {
 	vt_open_two(_metadata, &self->t);
+	vt_by_mmap(_metadata, &self->t, variant->mapped);
 }
 
 FIXTURE_TEARDOWN(precopy)
@@ -55,7 +63,7 @@ TEST_F(precopy, V1_PRE_01_device_runs)
 		ASSERT_EQ(0, m->reg_get(d, &reg));
 		ASSERT_EQ((__u32)end, reg);
 		if (R8(VFC_PENDING))
-			ASSERT_LT(0, vfc_save_segment(d, &vt_bulk, &self->t.s));
+			ASSERT_LT(0, vfc_save_segment(d, &vt_way, &self->t.s));
 	} while (vfc_now_us() < end);
 	ASSERT_LT(0, vfc_event_wait(event, 5000));
 	ASSERT_EQ(0, m->ticks(d, &more));
@@ -88,6 +96,7 @@ TEST_F(precopy, V1_PRE_01_device_runs)
  * @still: units that are written once, before
  * @reads: segments that are collected before the stop
  * @ms: time before each
+ * @mapped: move the stream through mappings
  */
 struct round {
 	__u64 section;
@@ -97,6 +106,7 @@ struct round {
 	unsigned int still;
 	unsigned int reads;
 	unsigned int ms;
+	bool mapped;
 };
 
 FIXTURE(rounds) {
@@ -135,6 +145,7 @@ static struct round round_of(unsigned int n, unsigned int *seed)
 		.rate = rand_r(seed) % 8 ? 3000 : NOISE_MAX_RATE,
 		.reads = rand_r(seed) % 8 * 3,
 		.ms = rand_r(seed) % 5,
+		.mapped = n / 2 % 2,
 	};
 
 	if (rand_r(seed) % 8 == 0)
@@ -161,11 +172,11 @@ static void save_busy(struct __test_metadata *_metadata, struct vt *t,
 	for (i = 0; i < r->reads; i++) {
 		vfc_sleep_ms(r->ms);
 		if (R8(VFC_PENDING))
-			ASSERT_LT(0, vfc_save_segment(d, &vt_bulk, &t->s));
+			ASSERT_LT(0, vfc_save_segment(d, &vt_way, &t->s));
 	}
 	SET(VFC_SAVING);
 	ASSERT_EQ(0, t->m->noise_seq(d, seq));
-	ASSERT_EQ(0, vfc_drain(d, &vt_bulk, &t->s));
+	ASSERT_EQ(0, vfc_drain(d, &vt_way, &t->s));
 }
 
 /* What was written last before the stop, and nothing older. */
@@ -214,10 +225,10 @@ static void noisy_round(struct __test_metadata *_metadata, struct vt *t,
 	ASSERT_EQ(0, vfc_reset(d));
 	if (r->piece) {
 		SET(VFC_RESUMING);
-		ASSERT_EQ(0, vfc_feed_all(d, &vt_bulk, t->s.buf, t->s.len,
+		ASSERT_EQ(0, vfc_feed_all(d, &vt_way, t->s.buf, t->s.len,
 					  r->piece));
 	} else {
-		ASSERT_EQ(0, vfc_load(d, &vt_bulk, &t->s));
+		ASSERT_EQ(0, vfc_load(d, &vt_way, &t->s));
 	}
 	SET(VFC_STOP);
 	check_arrived(_metadata, t, r, seq);
@@ -250,6 +261,8 @@ TEST_F_TIMEOUT(rounds, V1_PRE_02_no_lost_update, PRE02_TIMEOUT)
 		r = round_of(i, &seed);
 		if (vt_has_knob(&t->a, "section_size"))
 			vt_resize_both(_metadata, t, r.section, r.section);
+		vt_way = vt_bulk;
+		vt_by_mmap(_metadata, t, r.mapped);
 		noisy_round(_metadata, t, &r);
 		self->segments += t->s.nseg;
 		note_ends(t, self->ended);
@@ -309,13 +322,13 @@ static void torn(struct __test_metadata *_metadata, struct vt *t,
 	end = vfc_now_us() + 500000;
 	while (vfc_now_us() < end)
 		if (R8(VFC_PENDING))
-			ASSERT_LT(0, vfc_save_segment(d, &vt_bulk, &t->s));
+			ASSERT_LT(0, vfc_save_segment(d, &vt_way, &t->s));
 	__atomic_store_n(&r.stop, true, __ATOMIC_RELEASE);
 	ASSERT_EQ(0, pthread_join(thread, NULL));
 	ASSERT_EQ(0, r.ret);
 	ASSERT_LT(1, r.last);
 	SET(VFC_SAVING);
-	ASSERT_EQ(0, vfc_drain(d, &vt_bulk, &t->s));
+	ASSERT_EQ(0, vfc_drain(d, &vt_way, &t->s));
 	vt_restore(_metadata, target(t), &t->s);
 	ASSERT_EQ(0, t->m->read_back(target(t), 0, &value));
 	ASSERT_EQ(r.last, value);
@@ -349,14 +362,14 @@ TEST_F_TIMEOUT(precopy, V1_PRE_04_precopy_pays, 240)
 	first = vt_units(d, m, LARGE_UNITS + HOT_UNITS) - HOT_UNITS;
 	vt_touch(_metadata, d, m, first + HOT_UNITS, 1);
 	SET(VFC_PRECOPY);
-	ASSERT_EQ(0, vfc_drain(d, &vt_bulk, &self->t.s));
+	ASSERT_EQ(0, vfc_drain(d, &vt_way, &self->t.s));
 	before = self->t.s.len;
 	ASSERT_LE((__u64)n * VFC_UNIT, before);
 	/* 64 KiB change before the stop */
 	for (i = first; i < first + HOT_UNITS; i++)
 		ASSERT_EQ(0, m->touch(d, i, 7000 + i));
 	SET(VFC_SAVING);
-	ASSERT_EQ(0, vfc_drain(d, &vt_bulk, &self->t.s));
+	ASSERT_EQ(0, vfc_drain(d, &vt_way, &self->t.s));
 	stopped = self->t.s.len - before;
 	ASSERT_LE(HOT_UNITS * VFC_UNIT, stopped);
 	ASSERT_GE(1u << 20, stopped);
@@ -408,7 +421,7 @@ static void suspend(struct __test_metadata *_metadata, struct vt *t, bool stop)
 	}
 	if (stop)
 		SET(VFC_STOP);
-	ASSERT_EQ(0, vfc_save(d, &vt_bulk, &t->s));
+	ASSERT_EQ(0, vfc_save(d, &vt_way, &t->s));
 	SET(VFC_STOP);
 	vt_restore(_metadata, target(t), &t->s);
 	vt_check_small(_metadata, target(t), t->m, 20, 640);
@@ -435,13 +448,13 @@ static void concatenate(struct __test_metadata *_metadata, struct vt *t, int by)
 		vt_touch(_metadata, d, t->m, 300, 10);
 	SET(VFC_PRECOPY);
 	ASSERT_LT(0, R8(VFC_PENDING));
-	ASSERT_LT(0, vfc_save_segment(d, &vt_bulk, &t->s));
+	ASSERT_LT(0, vfc_save_segment(d, &vt_way, &t->s));
 	R8(VFC_PENDING);
 	switch (by) {
 	case BY_PARTIAL_SAVING:
 		SET(VFC_SAVING);
 		if (R8(VFC_PENDING))
-			ASSERT_LT(0, vfc_save_segment(d, &vt_bulk, &t->s));
+			ASSERT_LT(0, vfc_save_segment(d, &vt_way, &t->s));
 		SET(VFC_RUNNING);
 		break;
 	case BY_SAVING:
@@ -459,7 +472,7 @@ static void concatenate(struct __test_metadata *_metadata, struct vt *t, int by)
 		vt_touch(_metadata, d, t->m, 40, 7000);
 		ASSERT_EQ(0, t->m->reg_set(d, 7000));
 	}
-	ASSERT_EQ(0, vfc_save(d, &vt_bulk, &t->s));
+	ASSERT_EQ(0, vfc_save(d, &vt_way, &t->s));
 	SET(VFC_STOP);
 	vt_restore(_metadata, target(t), &t->s);
 	vt_check_small(_metadata, target(t), t->m, 40, 7000);

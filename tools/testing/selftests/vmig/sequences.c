@@ -17,10 +17,13 @@ FIXTURE(sequence) {
 
 FIXTURE_VARIANT(sequence) {
 	__u32 state;
+	bool mapped;
 };
 
-FIXTURE_VARIANT_ADD(sequence, saving) { .state = VFC_SAVING };
-FIXTURE_VARIANT_ADD(sequence, precopy) { .state = VFC_PRECOPY };
+FIXTURE_VARIANT_ADD(sequence, saving) { VFC_SAVING, false };
+FIXTURE_VARIANT_ADD(sequence, precopy) { VFC_PRECOPY, false };
+FIXTURE_VARIANT_ADD(sequence, saving_mmap) { VFC_SAVING, true };
+FIXTURE_VARIANT_ADD(sequence, precopy_mmap) { VFC_PRECOPY, true };
 
 static void dirty(struct __test_metadata *_metadata, struct vt *t)
 {
@@ -35,6 +38,7 @@ FIXTURE_SETUP(sequence)
 	struct vfc_dev *d = &self->t.a;
 
 	vt_open_two(_metadata, &self->t);
+	vt_by_mmap(_metadata, &self->t, variant->mapped);
 	dirty(_metadata, &self->t);
 	SET(variant->state);
 	self->seg = malloc(vfc_section(d));
@@ -55,10 +59,10 @@ static void finish_good(struct __test_metadata *_metadata, struct vt *t)
 {
 	struct vfc_dev *d = &t->a;
 
-	ASSERT_EQ(0, vfc_drain(d, &vt_bulk, &t->s));
+	ASSERT_EQ(0, vfc_drain(d, &vt_way, &t->s));
 	if (R4(VFC_STATE) == VFC_PRECOPY) {
 		SET(VFC_SAVING);
-		ASSERT_EQ(0, vfc_drain(d, &vt_bulk, &t->s));
+		ASSERT_EQ(0, vfc_drain(d, &vt_way, &t->s));
 	}
 	SET(VFC_STOP);
 	d = t->two ? &t->b : &t->a;
@@ -71,10 +75,10 @@ static void finish_bad(struct __test_metadata *_metadata, struct vt *t)
 {
 	struct vfc_dev *d = &t->a;
 
-	ASSERT_EQ(0, vfc_drain(d, &vt_bulk, &t->s));
+	ASSERT_EQ(0, vfc_drain(d, &vt_way, &t->s));
 	if (R4(VFC_STATE) == VFC_PRECOPY) {
 		SET(VFC_SAVING);
-		ASSERT_EQ(0, vfc_drain(d, &vt_bulk, &t->s));
+		ASSERT_EQ(0, vfc_drain(d, &vt_way, &t->s));
 	}
 	SET(VFC_STOP);
 	vt_refused(_metadata, t->two ? &t->b : &t->a, &t->s);
@@ -86,7 +90,7 @@ static void collect(struct __test_metadata *_metadata, struct vt *t,
 {
 	const struct vfc_dev *d = &t->a;
 
-	RD(0, seg, n);
+	ASSERT_EQ(0, vfc_collect(d, &vt_way, 0, seg, n));
 	ASSERT_EQ(0, vfc_stream_add(&t->s, seg, n));
 }
 
@@ -271,9 +275,17 @@ FIXTURE(to_saving) {
 	struct vt t;
 };
 
+FIXTURE_VARIANT(to_saving) {
+	bool mapped;
+};
+
+FIXTURE_VARIANT_ADD(to_saving, pread) { .mapped = false };
+FIXTURE_VARIANT_ADD(to_saving, mmap) { .mapped = true };
+
 FIXTURE_SETUP(to_saving)
 {
 	vt_open_two(_metadata, &self->t);
+	vt_by_mmap(_metadata, &self->t, variant->mapped);
 }
 
 FIXTURE_TEARDOWN(to_saving)
@@ -320,7 +332,7 @@ TEST_F(to_saving, V1_YZ_10_not_acknowledged_before_the_stop)
 
 	dirty(_metadata, &self->t);
 	SET(VFC_PRECOPY);
-	ASSERT_LT(0, vfc_save_segment(d, &vt_bulk, s));
+	ASSERT_LT(0, vfc_save_segment(d, &vt_way, s));
 	W4(VFC_STATE, VFC_SAVING);
 	/* The segment is still there, the same, until it is acknowledged. */
 	ASSERT_EQ(s->seg[0], R8(VFC_SIZE));
@@ -355,7 +367,7 @@ TEST_F(to_saving, V1_YZ_11_second_never_delivered)
 		SKIP(return, VT_NO_ROOM);
 	dirty(_metadata, &self->t);
 	SET(VFC_PRECOPY);
-	ASSERT_LT(0, vfc_save_segment(d, &vt_bulk, &self->t.s));
+	ASSERT_LT(0, vfc_save_segment(d, &vt_way, &self->t.s));
 	ASSERT_LT(0, R8(VFC_PENDING));
 	ASSERT_LT(0, R8(VFC_SIZE));
 	W4(VFC_STATE, VFC_SAVING);
@@ -387,7 +399,7 @@ TEST_F(to_saving, V1_YZ_12_stopped_by_another_thread)
 	ASSERT_EQ(0, pthread_join(thread, &ret));
 	ASSERT_EQ((void *)4, ret);
 	ASSERT_EQ(n1, R8(VFC_SIZE));
-	ASSERT_LT(0, vfc_save_segment(d, &vt_bulk, s));
+	ASSERT_LT(0, vfc_save_segment(d, &vt_way, s));
 	ASSERT_EQ(n1, s->len);
 	ASSERT_EQ(0, memcmp(early, s->buf, n1));
 	free(early);
@@ -402,12 +414,12 @@ TEST_F(to_saving, V1_YZ_16_dirty_after_zero)
 		SKIP(return, VT_NO_ROOM);
 	dirty(_metadata, &self->t);
 	SET(VFC_PRECOPY);
-	ASSERT_EQ(0, vfc_drain(d, &vt_bulk, &self->t.s));
+	ASSERT_EQ(0, vfc_drain(d, &vt_way, &self->t.s));
 	ASSERT_EQ(0, R8(VFC_PENDING));
 	ASSERT_EQ(0, self->t.m->touch(d, 5, VALUE + 5));
 	ASSERT_EQ(d->data_off, R8(VFC_OFFSET));
 	ASSERT_LT(0, R8(VFC_SIZE));
-	ASSERT_LT(0, vfc_save_segment(d, &vt_bulk, &self->t.s));
+	ASSERT_LT(0, vfc_save_segment(d, &vt_way, &self->t.s));
 	finish_good(_metadata, &self->t);
 }
 
@@ -421,7 +433,7 @@ TEST_F(to_saving, V1_YZ_17_state_shrinks)
 		SKIP(return, VT_NO_ROOM);
 	n = vt_units(d, self->t.m, UNITS);
 	SET(VFC_PRECOPY);
-	ASSERT_EQ(0, vfc_drain(d, &vt_bulk, &self->t.s));
+	ASSERT_EQ(0, vfc_drain(d, &vt_way, &self->t.s));
 	for (i = 0; i < n; i++)
 		ASSERT_EQ(0, self->t.m->touch(d, i, 1));
 	p = R8(VFC_PENDING);
@@ -431,7 +443,7 @@ TEST_F(to_saving, V1_YZ_17_state_shrinks)
 	ASSERT_EQ(d->data_off, R8(VFC_OFFSET));
 	ASSERT_LT(0, R8(VFC_SIZE));
 	dirty(_metadata, &self->t);
-	ASSERT_LT(0, vfc_save_segment(d, &vt_bulk, &self->t.s));
+	ASSERT_LT(0, vfc_save_segment(d, &vt_way, &self->t.s));
 	finish_good(_metadata, &self->t);
 }
 

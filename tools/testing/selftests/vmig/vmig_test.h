@@ -77,6 +77,12 @@ static const struct vfc_io vt_bulk = { false, 0 };
 static const struct vfc_io vt_qemu = { false, 8 };
 static const struct vfc_io vt_mmap = { true, 0 };
 
+/*
+ * How this test, which is a process of its own, and the helpers below move the
+ * bytes of streams: as vt_bulk, or as vt_mmap after vt_by_mmap().
+ */
+static struct vfc_io vt_way;
+
 static inline void vt_open(struct __test_metadata *_metadata, struct vt *t)
 {
 	ASSERT_EQ(0, vfc_open(&t->a, getenv("VFIO_DEV")));
@@ -94,6 +100,21 @@ static inline void vt_open_two(struct __test_metadata *_metadata, struct vt *t)
 	ASSERT_LE(0, t->b.mig_index);
 	ASSERT_EQ(VFC_RUNNING, vfc_get(&t->b));
 	t->two = true;
+}
+
+/*
+ * From here on through mappings, with @mapped. Where the section cannot be mapped
+ * it is the same test again.
+ */
+static inline void vt_by_mmap(struct __test_metadata *_metadata, struct vt *t,
+			      bool mapped)
+{
+	if (!mapped || !t->a.area_size)
+		return;
+	ASSERT_EQ(0, vfc_map(&t->a));
+	if (t->two)
+		ASSERT_EQ(0, vfc_map(&t->b));
+	vt_way = vt_mmap;
 }
 
 /* Does the model do DMA, raise interrupts and rewrite its state by itself? */
@@ -360,7 +381,7 @@ static inline void vt_small_stream(struct __test_metadata *_metadata,
 		vt_touch(_metadata, d, m, n, value);
 		ASSERT_EQ(0, m->reg_set(d, (__u32)value));
 	}
-	ASSERT_EQ(0, vfc_save(d, &vt_bulk, s));
+	ASSERT_EQ(0, vfc_save(d, &vt_way, s));
 	ASSERT_LT(0, s->len);
 	ASSERT_EQ(0, vfc_reset(d));
 }
@@ -386,7 +407,7 @@ static inline void vt_restore(struct __test_metadata *_metadata,
 			      const struct vfc_stream *s)
 {
 	ASSERT_EQ(0, vfc_reset(d));
-	ASSERT_EQ(0, vfc_load(d, &vt_bulk, s));
+	ASSERT_EQ(0, vfc_load(d, &vt_way, s));
 	SET(VFC_RUNNING);
 }
 
@@ -396,7 +417,7 @@ static inline void vt_refused(struct __test_metadata *_metadata,
 			      const struct vfc_stream *s)
 {
 	ASSERT_EQ(0, vfc_reset(d));
-	vfc_load(d, &vt_bulk, s);
+	vfc_load(d, &vt_way, s);
 	ASSERT_EQ(-EINVAL, vfc_set(d, VFC_RUNNING));
 	ASSERT_EQ(VFC_RESUMING, vfc_get(d));
 	ASSERT_EQ(0, vfc_reset(d));
@@ -411,9 +432,9 @@ static inline void vt_migrates(struct __test_metadata *_metadata,
 
 	ASSERT_EQ(VFC_RUNNING, vfc_get(d));
 	SET(VFC_PRECOPY);
-	ASSERT_EQ(0, vfc_drain(d, &vt_bulk, &s));
+	ASSERT_EQ(0, vfc_drain(d, &vt_way, &s));
 	SET(VFC_SAVING);
-	ASSERT_EQ(0, vfc_drain(d, &vt_bulk, &s));
+	ASSERT_EQ(0, vfc_drain(d, &vt_way, &s));
 	SET(VFC_STOP);
 	vt_restore(_metadata, d, &s);
 	vfc_stream_free(&s);
@@ -498,11 +519,11 @@ static inline int vt_advance(const struct vfc_dev *d, __u32 state,
 	if (ret >= 0 && point == VT_HALF)
 		ret = vfc_rd(d, 0, buf, sizeof(buf));
 	if (ret >= 0 && point >= VT_DATA)
-		ret = vfc_save_segment(d, &vt_bulk, &s);
+		ret = vfc_save_segment(d, &vt_way, &s);
 	if (ret >= 0 && point >= VT_ACK)
 		ret = vfc_r8(d, VFC_PENDING, &size);
 	if (ret >= 0 && point == VT_END)
-		ret = vfc_drain(d, &vt_bulk, &s);
+		ret = vfc_drain(d, &vt_way, &s);
 	vfc_stream_free(&s);
 	return ret < 0 ? ret : 0;
 }
