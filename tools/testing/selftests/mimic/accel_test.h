@@ -46,6 +46,10 @@
 #define AT_NO_KNOB	"no knob to make an internal error (debugfs)"
 #define AT_NO_MIGRATION	"no migration region"
 
+/* How often devices migrate to count interrupts: the environment may say it. */
+#define AT_DEV05_MIGRATIONS	vfc_number("DEV05_MIGRATIONS", 500)
+#define AT_DEV05_TIMEOUT	1800	/* for ten thousand */
+
 /* Before main(): the harness of some kernels takes no arguments. */
 static void __attribute__((constructor)) at_arguments(int argc, char **argv)
 {

@@ -363,11 +363,12 @@ static void ping(struct __test_metadata *_metadata, const struct side *from,
 }
 
 /* There and back between two devices: each level is delivered once. */
-TEST_F_TIMEOUT(intx, DEV_05_over_migrations, 120)
+TEST_F_TIMEOUT(intx, DEV_05_over_migrations, AT_DEV05_TIMEOUT)
 {
+	unsigned int rounds = AT_DEV05_MIGRATIONS, round;
 	struct vfc_dev b;
 	struct side s[2] = { { &self->t.d, self->fd }, { &b, -1 } };
-	unsigned int round;
+	__u64 begin = vfc_now_us();
 
 	if (self->t.d.mig_index < 0)
 		SKIP(return, AT_NO_MIGRATION);
@@ -376,11 +377,13 @@ TEST_F_TIMEOUT(intx, DEV_05_over_migrations, 120)
 	s[1].fd = at_eventfd(_metadata);
 	at_open(_metadata, &b, "VFIO_DEV2");
 	ASSERT_EQ(0, vfc_irq_set(&b, INTX, 0, 1, &s[1].fd));
-	for (round = 0; round < 200; round++)
+	for (round = 0; round < rounds; round++)
 		ping(_metadata, &s[round % 2], &s[1 - round % 2],
 		     round / 2 % WAYS);
 	vfc_close(&b);
 	close(s[1].fd);
+	TH_LOG("%u migrations in %llu ms", rounds,
+	       (vfc_now_us() - begin) / 1000);
 }
 
 TEST_HARNESS_MAIN

@@ -501,15 +501,15 @@ static void move(struct __test_metadata *_metadata, struct vfc_dev *from,
  * DEV-05: there and back between two devices while the ring is at work. Each
  * message is sent once, by the one or by the other.
  */
-TEST_F_TIMEOUT(msix, DEV_05_exact_over_migrations, 120)
+TEST_F_TIMEOUT(msix, DEV_05_exact_over_migrations, AT_DEV05_TIMEOUT)
 {
+	unsigned int rounds = AT_DEV05_MIGRATIONS, round, i;
 	struct vfc_dev b;
 	struct side s[2] = { { .d = &self->t.d }, { .d = &b } };
 	struct at_ring *r = &self->t.ring[0];
 	struct mimic_accel_desc desc;
-	__u64 want = 0, got = 0;
+	__u64 want = 0, got = 0, begin = vfc_now_us();
 	struct vfc_dev *d;
-	unsigned int round, i;
 
 	if (self->t.d.mig_index < 0)
 		SKIP(return, AT_NO_MIGRATION);
@@ -518,7 +518,7 @@ TEST_F_TIMEOUT(msix, DEV_05_exact_over_migrations, 120)
 	memcpy(s[0].fd, self->fd, sizeof(self->fd));
 	side_open(_metadata, &s[1], &self->t);
 	at_ring_start(_metadata, r, 256);
-	for (round = 0; round < 200; round++) {
+	for (round = 0; round < rounds; round++) {
 		r->d = s[round % 2].d;
 		for (i = 0; i < 20; i++) {
 			desc = at_irq(at_desc(MIMIC_ACCEL_OP_FILL_G, 0,
@@ -539,6 +539,8 @@ TEST_F_TIMEOUT(msix, DEV_05_exact_over_migrations, 120)
 		ASSERT_EQ(0, side_take(s, 2));
 	}
 	vfc_close(&b);
+	TH_LOG("%llu messages over %u migrations in %llu ms", got, rounds,
+	       (vfc_now_us() - begin) / 1000);
 }
 
 /* What it would do if it ran: the rest of a ring, a timer, a message that waits. */
@@ -656,11 +658,12 @@ TEST_F_TIMEOUT(msix, V1_PRE_06_DEV_05_enter_and_leave_precopy, 60)
 }
 
 /* DEV-05: masked, and with no eventfd at the destination, it is not lost. */
-TEST_F_TIMEOUT(msix, DEV_05_masked_and_late_over_migrations, 60)
+TEST_F_TIMEOUT(msix, DEV_05_masked_and_late_over_migrations, AT_DEV05_TIMEOUT)
 {
+	unsigned int rounds = AT_DEV05_MIGRATIONS, round;
 	struct vfc_dev b, *d;
 	struct side s[2] = { { .d = &self->t.d }, { .d = &b } };
-	unsigned int round;
+	__u64 begin = vfc_now_us();
 
 	if (self->t.d.mig_index < 0)
 		SKIP(return, AT_NO_MIGRATION);
@@ -668,7 +671,7 @@ TEST_F_TIMEOUT(msix, DEV_05_masked_and_late_over_migrations, 60)
 		SKIP(return, AT_NO_SECOND);
 	memcpy(s[0].fd, self->fd, sizeof(self->fd));
 	side_open(_metadata, &s[1], &self->t);
-	for (round = 0; round < 100; round++) {
+	for (round = 0; round < rounds; round++) {
 		d = s[round % 2].d;
 		/* Masked there, unmasked here: one message. */
 		SETREG(MIMIC_ACCEL_INT_MASK, MIMIC_ACCEL_INT_RING(0));
@@ -695,6 +698,8 @@ TEST_F_TIMEOUT(msix, DEV_05_masked_and_late_over_migrations, 60)
 		ASSERT_EQ(0, side_take(s, 1));
 	}
 	vfc_close(&b);
+	TH_LOG("%u migrations in %llu ms", rounds,
+	       (vfc_now_us() - begin) / 1000);
 }
 
 TEST_HARNESS_MAIN
