@@ -139,13 +139,15 @@ def progress(info):
         ram.get("transferred", 0) >> 20, ram.get("remaining", 0) >> 20))
 
 
-def live_migrate(scene, src, mdev):
+def live_migrate(scene, load, mdev):
     head("Live migration to a second QEMU with the second device")
+    src = load.vm
     dst = scene.destination("destination", mdev)
     show("host#", " ".join(dst.command))
     show("qmp>", "migrate uri=%s" % dst.uri)
+    note("through a relay, which sees to it that 20 MiB of the device go before")
     figures = vmlib.migrate(src, dst, progress=progress, phases=True,
-                            precopy=20 * MIB, downtime=3000)
+                            precopy=20 * MIB, load=load, downtime=3000)
     note("the source QEMU has ended; the guest runs in the second one")
     return dst, figures
 
@@ -192,7 +194,7 @@ def demo(scene):
     show_versions(first, second, other)
     src = boot(scene, first)
     load = start_load(src)
-    dst, figures = live_migrate(scene, src, second)
+    dst, figures = live_migrate(scene, load, second)
     verify(dst, load)
     check_silence(scene, dst)
     dst.quit()

@@ -547,9 +547,9 @@ class Scene:
         set_capabilities(vm)
         return vm
 
-    def relay(self, dst):
-        """A Relay to a destination()."""
-        relay = Relay(self.uri(dst.name + ".relay"), dst.uri)
+    def relay(self, src, dst, **options):
+        """A Relay from a source to a destination()."""
+        relay = Relay(src, self.uri(dst.name + ".relay"), dst.uri, **options)
         self.relays.append(relay)
         return relay
 
@@ -778,28 +778,13 @@ def wait_running(vm, state="running"):
                lambda: run_state(vm) == state, 0.02)
 
 
-def wait_precopy(src, what, reached, progress=None, limit=MIGRATE_LIMIT):
-    """Wait for a point of pre-copy: until reached(bytes of RAM sent, bytes of
-    the device sent). Returns the two; Failure if pre-copy ends before that."""
-    since = src.migrating_since
-    end = since + limit
-    shown = since
-    while True:
-        info = migration_info(src)
-        if info.get("status") not in ("setup", "active"):
-            raise Failure("%s: the migration is '%s': %s" % (
-                what, info.get("status"), info.get("error-desc", "")))
-        ram = info.get("ram", {}).get("transferred", 0)
-        device = sum(src.scene.trace.sent(src.mdev, since).values())
-        if reached(ram, device):
-            return ram, device
-        if time.monotonic() > end:
-            raise Failure("%s: not within %d s; RAM %d bytes, device %d bytes"
-                          % (what, limit, ram, device))
-        if progress and time.monotonic() > shown + 2:
-            shown = time.monotonic()
-            progress(info)
-        time.sleep(0.02)
+def precopy_info(src, what):
+    """query-migrate; Failure if pre-copy ended before what was waited for."""
+    info = migration_info(src)
+    if info.get("status") not in ("setup", "active"):
+        raise Failure("%s: the migration is '%s': %s" % (
+            what, info.get("status"), info.get("error-desc", "")))
+    return info
 
 
 def end_migration(src, dst, progress=progress_line, state="running"):
@@ -814,35 +799,80 @@ def end_migration(src, dst, progress=progress_line, state="running"):
     return figures
 
 
-def migrate(src, dst, progress=progress_line, precopy=0, downtime=1000,
-            state="running", **options):
+def migrate(src, dst, progress=progress_line, precopy=0, load=None,
+            downtime=1000, state="running", **options):
     """Migrate to a destination() and end the source. Returns Figures.
 
     precopy: bytes of device data that have to go before the guest is stopped;
-    until then QEMU is given no downtime, afterwards downtime ms.
+    until then QEMU is given no downtime, afterwards downtime ms. It is less than
+    the device has, or load is a Workload: it stamps everything again when half
+    of that is gone.
     """
-    start_migration(src, dst.uri, downtime=1 if precopy else downtime, **options)
-    if precopy:
-        wait_precopy(src, "%d bytes of device data in pre-copy" % precopy,
-                     lambda _, device: device >= precopy, progress)
-        allow_downtime(src, downtime)
+    if not precopy:
+        start_migration(src, dst.uri, downtime=downtime, **options)
+        return end_migration(src, dst, progress, state)
+    stops = ([precopy // 2] if load else []) + [precopy]
+    points = [lambda _, device, stop=stop: device >= stop for stop in stops]
+    relay = src.scene.relay(src, dst, hold=points[0], answers=True)
+    start_migration(src, relay.uri, downtime=1, **options)
+    for stop, following in zip(stops, points[1:] + [None]):
+        relay.wait_held("%d bytes of device data in pre-copy" % stop, progress)
+        if following:
+            load.wait_stamped()
+        else:
+            allow_downtime(src, downtime)
+        relay.go_on(following)
     return end_migration(src, dst, progress, state)
 
 
 class Relay:
-    """Between a source and a destination. The stream is passed on; what the
-    destination answers is not: so the source, with its device saved and
-    stopped, waits for the word that all was loaded, until cut()."""
+    """Between a source and a destination.
 
-    def __init__(self, uri, to):
+    It makes a point of a migration certain, where a look at it from time to time
+    might come too late: the stream is passed on in small pieces up to the first
+    at which hold(bytes passed on, bytes the device gave out) is true. There the
+    source gets no further than what fits in its socket, until go_on().
+
+    Without answers, what the destination says is not passed on: so the source,
+    with its device saved and stopped, waits for the word that all was loaded,
+    until cut().
+    """
+
+    PIECE = 512 << 10
+
+    def __init__(self, src, uri, to, hold=None, answers=False):
+        self.src = src
         self.uri = uri
         self.to = to[len("unix:"):]
+        self.hold = hold
+        self.answers = answers
+        self.passed = 0
+        self.look_at = 0
         self.open = True
+        self.held = threading.Event()
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.listener.bind(uri[len("unix:"):])
         self.listener.listen(1)
         self.thread = threading.Thread(target=self._pass, daemon=True)
         self.thread.start()
+
+    def device_bytes(self):
+        """What the device gave out in the session that it saves now, if any. It is
+        asked often, and the trace would take long."""
+        if not self.src.mdev:
+            return 0
+        text = read_file(self.src.mdev.knob("migration"))
+        found = re.search(r"^session: saving\n(?:.*\n)*?bytes: (\d+)$", text,
+                          re.MULTILINE)
+        return int(found[1]) if found else 0
+
+    def _there(self):
+        """Is the stream where it has to be held? Then it stays so."""
+        if self.hold and not self.held.is_set() and self.passed >= self.look_at:
+            self.look_at = self.passed + self.PIECE
+            if self.hold(self.passed, self.device_bytes()):
+                self.held.set()
+        return self.held.is_set()
 
     def _pass(self):
         source = self._accept()
@@ -852,13 +882,21 @@ class Relay:
         with source, sink, contextlib.suppress(OSError):
             sink.connect(self.to)
             sink.settimeout(MIGRATE_LIMIT)
-            while self.open:
-                if not select.select([source], [], [], 0.05)[0]:
-                    continue
-                data = source.recv(1 << 20)
-                if not data:
-                    break
-                sink.sendall(data)
+            while self.open and self._step(source, sink):
+                pass
+
+    def _step(self, source, sink):
+        """Pass a piece on in each direction; False at the end."""
+        ways = ([] if self._there() else [source]) + \
+            ([sink] if self.answers else [])
+        for way in select.select(ways, [], [], 0.05)[0]:
+            data = way.recv(self.PIECE)
+            if not data:
+                return False
+            (sink if way is source else source).sendall(data)
+            if way is source:
+                self.passed += len(data)
+        return True
 
     def _accept(self):
         with self.listener:
@@ -866,6 +904,28 @@ class Relay:
                 if select.select([self.listener], [], [], 0.05)[0]:
                     return self.listener.accept()[0]
         return None
+
+    def wait_held(self, what, progress=None, limit=MIGRATE_LIMIT):
+        """Wait until the stream is held, which is in pre-copy. Returns (bytes
+        passed on, bytes that the device gave out)."""
+        end = time.monotonic() + limit
+        shown = time.monotonic()
+        while not self.held.wait(0.02):
+            info = precopy_info(self.src, what)
+            if time.monotonic() > end:
+                raise Failure("%s: not within %d s: %s"
+                              % (what, limit, json.dumps(info)))
+            if progress and time.monotonic() > shown + 2:
+                shown = time.monotonic()
+                progress(info)
+        precopy_info(self.src, what)
+        return self.passed, self.device_bytes()
+
+    def go_on(self, hold=None):
+        """Pass on what is held, and the rest up to another point, if hold is
+        given."""
+        self.hold = hold
+        self.held.clear()
 
     def cut(self):
         """End the connection on both sides."""
@@ -901,6 +961,7 @@ class Workload:
     BAR = "bar-check -s %d -d 20M:4M -p 4000"
     RAM = "ram-check -s %d -m 16 -p 4000"
     STAMP = "stamp-start -r 1 -p %d -d 8M:8M -g 1M:2M"
+    STAMPED = 8 * MIB // 4096
 
     def __init__(self, vm, seed=1, device=True, rate=2000):
         self.seed = seed
@@ -923,6 +984,8 @@ class Workload:
             self._spawn("bar", self.BAR % self.seed)
         self._spawn("ram", self.RAM % self.seed)
         self.wait_progress()
+        if self.device:
+            self.wait_stamped()
         return self
 
     def rounds(self):
@@ -947,6 +1010,11 @@ class Workload:
     def stamps(self):
         text = self.vm.must("accelwork stamp-seq")
         return int(re.search(r" seq=(\d+)", text).group(1))
+
+    def wait_stamped(self, limit=120):
+        """Wait until the device has stamped all of its range once from now on."""
+        goal = self.stamps() + self.STAMPED
+        wait_until("stamps", limit, lambda: self.stamps() >= goal, 0.2)
 
     def wait_progress(self, limit=120):
         """Wait until every part has done at least one round from now on."""

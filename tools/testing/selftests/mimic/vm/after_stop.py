@@ -58,7 +58,7 @@ def cancelled_at_switchover(tap, scene, load, mdev):
 def saved(scene, load, name, mdev):
     """A migration whose device is saved, and whose source waits for the end."""
     dst = destination(scene, name, mdev)
-    relay = scene.relay(dst)
+    relay = scene.relay(load.vm, dst)
     vmlib.start_migration(load.vm, relay.uri, downtime=2000)
     vmlib.wait_saved(load.vm, dst)
     return dst, relay

@@ -18,14 +18,15 @@ CANCELLED = r"^qemu-system-x86_64: "
 
 
 def cancel_when(scene, src, name, mdev, reached):
-    """Start a migration that cannot end, and cancel it when reached()."""
+    """Start a migration, and cancel it when reached()."""
     dst = scene.destination(name, mdev)
     dst.expected = CANCELLED
-    vmlib.start_migration(src, dst.uri, bandwidth=64 * MIB, downtime=1,
-                          return_path=False)
-    sent = vmlib.wait_precopy(src, "pre-copy of " + name, reached)
-    say("cancelled at: RAM %d bytes, device %d bytes" % sent)
+    relay = scene.relay(src, dst, hold=reached)
+    vmlib.start_migration(src, relay.uri, downtime=1, return_path=False)
+    sent = relay.wait_held("pre-copy of " + name)
+    say("cancelled at: stream %d bytes, device %d bytes" % sent)
     src.qmp.execute("migrate_cancel")
+    relay.go_on()
     vmlib.wait_migration(src, until=("cancelled",))
     vmlib.wait_running(src)
     status = dst.wait_exit()
@@ -41,9 +42,9 @@ def test(tap, scene):
     load = vmlib.Workload(src, seed=3).start()
     target = scene.mdev(two, "mimic-accel_8")
     points = (
-        ("before device data", lambda ram, device: ram > MIB),
-        ("after the first device data", lambda ram, device: device > 0),
-        ("after 4 MiB of device data", lambda ram, device: device > 4 * MIB),
+        ("before device data", lambda stream, _: stream > MIB),
+        ("after the first device data", lambda _, device: device > 0),
+        ("after 4 MiB of device data", lambda _, device: device > 4 * MIB),
     )
     for number, (where, reached) in enumerate(points):
         cancel_when(scene, src, "cancelled-%d" % number, target, reached)

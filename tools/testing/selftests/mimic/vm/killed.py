@@ -16,10 +16,13 @@ from vmlib import MIB, say
 
 
 def in_precopy(src, dst):
-    vmlib.start_migration(src, dst.uri, downtime=1)
-    say("RAM %d bytes, device %d bytes" % vmlib.wait_precopy(
-        src, "4 MiB of device data", lambda _, device: device > 4 * MIB))
+    relay = src.scene.relay(src, dst, answers=True,
+                            hold=lambda _, device: device > 4 * MIB)
+    vmlib.start_migration(src, relay.uri, downtime=1)
+    say("stream %d bytes, device %d bytes" % relay.wait_held(
+        "4 MiB of device data"))
     dst.kill()
+    relay.go_on()
 
 
 def at_switchover(src, dst):
@@ -30,7 +33,7 @@ def at_switchover(src, dst):
 
 
 def when_loaded(src, dst):
-    relay = src.scene.relay(dst)
+    relay = src.scene.relay(src, dst)
     vmlib.start_migration(src, relay.uri, downtime=2000)
     vmlib.wait_saved(src, dst)
     dst.kill()

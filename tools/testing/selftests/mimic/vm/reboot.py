@@ -15,24 +15,28 @@ import vmlib
 from vmlib import MIB, say
 
 # So slow that a migration cannot end while the guest boots if so much of its
-# RAM is left, for which the workload cares
+# RAM is left, for which the workload cares: it writes more in each round
 SLOW = 64 << 10
 LEFT = 10 * MIB
 
 
-def begin(scene, src, name, mdev):
+def begin(scene, load, name, mdev):
     """A migration in the middle of the device's first session."""
+    src = load.vm
     dst = scene.destination(name, mdev)
     for vm in (src, dst):
         # QEMU was started to end at a reset. There may be a second one, also at
         # the destination: SeaBIOS resets once more if it has run before
         vm.qmp.execute("set-action", reboot="reset")
         vm.qmp.events.clear()
-    vmlib.start_migration(src, dst.uri, downtime=1)
-    sent = vmlib.wait_precopy(src, "4 MiB of device data",
-                              lambda _, device: device > 4 * MIB)
-    say("RAM %d bytes, device %d bytes" % sent)
+    relay = scene.relay(src, dst, answers=True,
+                        hold=lambda _, device: device > 4 * MIB)
+    vmlib.start_migration(src, relay.uri, downtime=1)
+    sent = relay.wait_held("4 MiB of device data")
+    say("stream %d bytes, device %d bytes" % sent)
     vmlib.allow_bandwidth(src, SLOW)
+    load.wait_progress()
+    relay.go_on()
     vmlib.wait_until("RAM to send", vmlib.MIGRATE_LIMIT,
                      lambda: vmlib.ram_to_go(src) > LEFT)
     return dst
@@ -44,7 +48,7 @@ def wait_reset(tap, src, name):
                      lambda: src.qmp.seen("RESET"))
     path = trace.path(src.mdev, src.migrating_since)
     tap.ok(path == [trace.RUNNING, trace.PRE_COPY, trace.RUNNING], name, path)
-    vmlib.wait_precopy(src, "pre-copy after the reset", lambda *_: True)
+    vmlib.precopy_info(src, "pre-copy after the reset")
 
 
 def end(tap, src, dst, name):
@@ -65,9 +69,10 @@ def end(tap, src, dst, name):
     return came_up
 
 
-def outside(tap, scene, src, mdev):
+def outside(tap, scene, load, mdev):
     """system_reset; the guest is moved while it boots."""
-    dst = begin(scene, src, "one", mdev)
+    src = load.vm
+    dst = begin(scene, load, "one", mdev)
     src.qmp.execute("system_reset")
     wait_reset(tap, src, "V1-Q7-T9 a reset ends the session")
     if end(tap, src, dst, "with a reset from outside"):
@@ -77,14 +82,15 @@ def outside(tap, scene, src, mdev):
     return dst
 
 
-def inside(tap, scene, src, mdev):
+def inside(tap, scene, load, mdev):
     """reboot; the guest boots and begins to work while it is moved."""
-    dst = begin(scene, src, "two", mdev)
+    src = load.vm
+    dst = begin(scene, load, "two", mdev)
     src.agent.post("reboot -f")
     wait_reset(tap, src, "V1-Q7-T9 a reboot ends the session")
     src.agent.wait_ready(vmlib.BOOT_LIMIT)
     load = vmlib.Workload(src, seed=11).start()
-    vmlib.wait_precopy(src, "pre-copy after the boot", lambda *_: True)
+    vmlib.precopy_info(src, "pre-copy after the boot")
     end(tap, src, dst, "with a reboot from inside")
     load.moved_to(dst)
     return load
@@ -94,15 +100,15 @@ def test(tap, scene):
     one, two, _ = vmlib.twins()
     mdevs = [scene.mdev(one, "mimic-accel_8"), scene.mdev(two, "mimic-accel_8")]
     vm = scene.vm("zero", mdevs[0]).boot()
-    vmlib.Workload(vm, seed=9).start()
-    vm = outside(tap, scene, vm, mdevs[1])
+    load = vmlib.Workload(vm, seed=9).start()
+    vm = outside(tap, scene, load, mdevs[1])
     load = vmlib.Workload(vm, seed=10).start()
     tap.ok(True, "V1-PRE-09 the workload starts where the guest booted")
     vmlib.verify(tap, load,
                  "V1-PRE-02 every page, memory and interrupt is right")
 
-    vmlib.Workload(vm, seed=10).start()
-    load = inside(tap, scene, vm, mdevs[0])
+    load = vmlib.Workload(vm, seed=10).start()
+    load = inside(tap, scene, load, mdevs[0])
     say(load.wait_progress())
     tap.ok(True, "V1-PRE-09 the workload started after the boot goes on")
     vmlib.verify(tap, load,

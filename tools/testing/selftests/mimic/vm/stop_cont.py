@@ -21,18 +21,27 @@ from vmlib import MIB, say
 TIMES = 4
 # So slow that a migration cannot end in a pause if so much is left, even if the
 # longest pause, in seconds, takes far longer
-SLOW = MIB
+SLOW = MIB // 4
 LEFT = 4 * MIB
 LONGEST = 0.5
 
 
-def stop_and_cont(src):
-    """Pause the guest for a random time in pre-copy."""
-    vmlib.allow_bandwidth(src, SLOW)
+def stop_and_cont(src, relay):
+    """Pause the guest for a random time in pre-copy, where relay holds it."""
     src.qmp.execute("stop")
+    relay.go_on()
     time.sleep(random.uniform(0, LONGEST))
     src.qmp.execute("cont")
-    vmlib.wait_precopy(src, "pre-copy after a pause", lambda *_: True)
+    vmlib.precopy_info(src, "pre-copy after a pause")
+
+
+def hold_after(relay, goal):
+    """Hold a stream, goal bytes or more of it gone, with LEFT of RAM to go."""
+    def held():
+        relay.go_on(lambda stream, _: stream >= goal)
+        sent = relay.wait_held("pre-copy before a pause")
+        return sent if vmlib.ram_to_go(relay.src) > LEFT else None
+    return vmlib.wait_until("RAM to send", vmlib.MIGRATE_LIMIT, held)
 
 
 def hop(tap, scene, load, name, mdev, reached):
@@ -40,17 +49,17 @@ def hop(tap, scene, load, name, mdev, reached):
     src = load.vm
     trace = scene.trace
     dst = scene.destination(name, mdev)
-    vmlib.start_migration(src, dst.uri, downtime=1)
-    sent = vmlib.wait_precopy(src, "first point of " + name, reached)
-    say("first pause: RAM %d bytes, device %d bytes" % sent)
-    stop_and_cont(src)
+    relay = scene.relay(src, dst, hold=reached, answers=True)
+    vmlib.start_migration(src, relay.uri, downtime=1)
+    sent = relay.wait_held("first point of " + name)
+    say("first pause: stream %d bytes, device %d bytes" % sent)
+    vmlib.allow_bandwidth(src, SLOW)
+    load.wait_progress()    # so that there is RAM to send, whatever was left
+    stop_and_cont(src, relay)
     for _ in range(1, TIMES):
-        goal = sent[0] + random.randrange(3 * MIB)
-        sent = vmlib.wait_precopy(
-            src, "next point of " + name,
-            lambda ram, _: ram >= goal and vmlib.ram_to_go(src) > LEFT)
-        say("next pause: RAM %d bytes, device %d bytes" % sent)
-        stop_and_cont(src)
+        sent = hold_after(relay, sent[0] + random.randrange(MIB))
+        say("next pause: stream %d bytes, device %d bytes" % sent)
+        stop_and_cont(src, relay)
     path = trace.path(src.mdev, src.migrating_since)
     say(path)
     tap.ok(path == [trace.RUNNING, trace.PRE_COPY, trace.STOP_COPY] +
