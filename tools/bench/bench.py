@@ -163,9 +163,9 @@ def show_limits(results):
         return
     first = lines[0]
     rows = [(text, "%.0f" % median(lines, name)) for text, name in (
-        ("copy inside the kernel (%s)" % first["kcopy"], "kcopy_in"),
-        ("copy to user memory (%s)" % first["user_copy"], "user_copy_read"),
-        ("copy from user memory (%s)" % first["user_copy"], "user_copy_write"),
+        ("copy inside the kernel (%s)" % first["kcopy"], "kcopy_save"),
+        ("copy to user memory (%s)" % first["kcopy"], "user_copy_read"),
+        ("copy from user memory (%s)" % first["kcopy"], "user_copy_write"),
         ("copy by the client (memcpy)", "memcpy_read"),
         ("crc32c of the kernel (%s, by AF_ALG)" % first["crc32c_driver"],
          "crc32c_kernel"),
@@ -195,10 +195,10 @@ def show_transfers(results):
           ("touched, moved by", "save", "limit", "ratio", "in driver",
            "resume", "limit", "ratio", "in driver"), rows,
           "The best round of each. Limit: what the passes allow that cannot be\n"
-          "avoided. Save: memory to record, crc32c, record to section, client's\n"
-          "read. Resume: client's write, section to record, crc32c, record to\n"
-          "memory. By 8 bytes: and a system call that does nothing for each. In\n"
-          "driver: the part of the time spent in accesses to the region's header.")
+          "avoided. Save: crc32c, memory to section, client's read. Resume:\n"
+          "client's write, section to memory, crc32c. By 8 bytes: and a system\n"
+          "call that does nothing for each. In driver: the part of the time spent\n"
+          "in accesses to the region's header.")
 
 
 def show_arcs(results):

@@ -76,21 +76,17 @@ static __u64 pass_copy(copy_fn copy, struct side to, struct side from,
 static void passes_copy(struct passes *p, __u8 *mem, size_t n,
 			struct pass_result *r)
 {
-	static __u8 buf[PASS_BLOCK] __attribute__((aligned(64)));
-	const struct side block = { buf, sizeof(buf) };
 	const struct side window = { p->window, p->window_size };
 	const struct side memory = { mem, n };
 	copy_fn kcopy = p->kernel;
 	size_t all = p->window_size < n ? p->window_size : n;
 
-	r->kcopy_in = pass_copy(kcopy, block, memory, PASS_BLOCK, n);
-	r->kcopy_stage = pass_copy(kcopy, window, block, PASS_BLOCK, n);
-	r->kcopy_read = pass_copy(p->user, memory, window, all, n);
+	r->kcopy_save = pass_copy(kcopy, window, memory, PASS_BLOCK, n);
+	r->kcopy_read = pass_copy(kcopy, memory, window, all, n);
 	r->ucopy_read = pass_copy(copy_libc, memory, window, all, n);
 	r->ucopy_write = pass_copy(copy_libc, window, memory, all, n);
-	r->kcopy_write = pass_copy(p->user, window, memory, all, n);
-	r->kcopy_fetch = pass_copy(kcopy, block, window, PASS_BLOCK, n);
-	r->kcopy_out = pass_copy(kcopy, memory, block, PASS_BLOCK, n);
+	r->kcopy_write = pass_copy(kcopy, window, memory, all, n);
+	r->kcopy_resume = pass_copy(kcopy, memory, window, PASS_BLOCK, n);
 }
 
 /* --- Checksums -------------------------------------------------------- */
@@ -230,22 +226,11 @@ static void crc_driver(char *driver, size_t size)
 		fclose(f);
 }
 
-/*
- * What the kernel copies user memory with, and the faster of what its compiler
- * and its memcpy() use inside.
- */
+/* The kernel chooses by the processor's flags, not by which is faster. */
 static void passes_choose(struct passes *p)
 {
-	const struct side half = { p->window, p->window_size / 2 };
-	const struct side other = { p->window + half.size, half.size };
-	__u64 bytes, words;
-
-	words = pass_copy(copy_movsq, half, other, PASS_BLOCK, 32 * half.size);
-	bytes = pass_copy(copy_movsb, half, other, PASS_BLOCK, 32 * half.size);
-	p->kernel = bytes < words ? copy_movsb : copy_movsq;
-	p->kernel_name = bytes < words ? "rep movsb" : "rep movsq";
-	p->user = cpu_flag("erms") ? copy_movsb : copy_movsq;
-	p->user_name = p->user == copy_movsb ? "rep movsb" : "rep movsq";
+	p->kernel = cpu_flag("erms") ? copy_movsb : copy_movsq;
+	p->kernel_name = p->kernel == copy_movsb ? "rep movsb" : "rep movsq";
 }
 
 int passes_open(struct passes *p, size_t window_size)

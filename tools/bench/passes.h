@@ -4,8 +4,9 @@
  * as the kernel copies, copied as a client copies, or checksummed. A migration
  * is compared with the sum of the passes that it cannot do without.
  *
- * Passes move data between memory, a block of a chunk's size and a window of the
- * data section's size, as a session does, so that caches help as much as there.
+ * Passes move data between memory and a window of the data section's size, the
+ * kernel's by blocks of a chunk's size, as a session does, so that caches help as
+ * much as there.
  */
 #ifndef PASSES_H
 #define PASSES_H
@@ -21,10 +22,8 @@ typedef void (*copy_fn)(void *to, const void *from, size_t n);
 /**
  * struct pass_result - how long each pass over the same bytes took, in ns
  * @bytes: how many those are
- * @kcopy_in: memory to block, as the kernel copies inside
- * @kcopy_out: block to memory, likewise
- * @kcopy_stage: block to window, likewise
- * @kcopy_fetch: window to block, likewise
+ * @kcopy_save: memory to window by blocks, as the kernel copies inside
+ * @kcopy_resume: window to memory by blocks, likewise
  * @kcopy_read: window to memory in one go, as the kernel copies to user memory
  * @kcopy_write: memory to window in one go, as it copies from user memory
  * @ucopy_read: window to memory by the C library's memcpy()
@@ -35,10 +34,8 @@ typedef void (*copy_fn)(void *to, const void *from, size_t n);
  */
 struct pass_result {
 	__u64 bytes;
-	__u64 kcopy_in;
-	__u64 kcopy_out;
-	__u64 kcopy_stage;
-	__u64 kcopy_fetch;
+	__u64 kcopy_save;
+	__u64 kcopy_resume;
 	__u64 kcopy_read;
 	__u64 kcopy_write;
 	__u64 ucopy_read;
@@ -52,10 +49,8 @@ struct pass_result {
  * struct passes - how passes are done here
  * @window: as large as the data section
  * @window_size: bytes of it
- * @kernel: how the kernel copies inside
+ * @kernel: how the kernel copies, inside and from and to user memory
  * @kernel_name: name of that
- * @user: how it copies from and to user memory
- * @user_name: name of that
  * @alg: AF_ALG socket of crc32c, or -1
  * @driver: which crc32c the kernel uses
  */
@@ -64,8 +59,6 @@ struct passes {
 	size_t window_size;
 	copy_fn kernel;
 	const char *kernel_name;
-	copy_fn user;
-	const char *user_name;
 	int alg;
 	char driver[64];
 };

@@ -19,10 +19,8 @@ static void emit_limits(struct bench *x, const struct pass_result *r)
 		const char *name;
 		__u64 ns;
 	} passes[] = {
-		{ "kcopy_in", r->kcopy_in },
-		{ "kcopy_stage", r->kcopy_stage },
-		{ "kcopy_fetch", r->kcopy_fetch },
-		{ "kcopy_out", r->kcopy_out },
+		{ "kcopy_save", r->kcopy_save },
+		{ "kcopy_resume", r->kcopy_resume },
 		{ "user_copy_read", r->kcopy_read },
 		{ "user_copy_write", r->kcopy_write },
 		{ "memcpy_read", r->ucopy_read },
@@ -35,7 +33,6 @@ static void emit_limits(struct bench *x, const struct pass_result *r)
 	emit_begin(x, "limits");
 	emit_int(x, "bytes", r->bytes);
 	emit_text(x, "kcopy", x->passes.kernel_name);
-	emit_text(x, "user_copy", x->passes.user_name);
 	emit_text(x, "crc32c_driver", x->passes.driver);
 	for (i = 0; i < NR(passes); i++)
 		emit_num(x, passes[i].name, mib_per_s(r->bytes, passes[i].ns));
@@ -48,20 +45,20 @@ static __u64 limit_crc(const struct pass_result *r)
 }
 
 /*
- * ns that a save of r->bytes needs at least: memory to record, checksum, record
- * to section, and the client's copy out of the section.
+ * ns that a save of r->bytes needs at least: checksum, memory to section, and the
+ * client's copy out of the section.
  */
 static __u64 limit_save(const struct pass_result *r, const struct vfc_io *io)
 {
-	return r->kcopy_in + limit_crc(r) + r->kcopy_stage +
+	return limit_crc(r) + r->kcopy_save +
 	       (io->mmap ? r->ucopy_read : r->kcopy_read);
 }
 
-/* Likewise: the client's copy, section to record, checksum, record to memory. */
+/* Likewise: the client's copy, section to memory, and checksum. */
 static __u64 limit_resume(const struct pass_result *r, const struct vfc_io *io)
 {
-	return (io->mmap ? r->ucopy_write : r->kcopy_write) + r->kcopy_fetch +
-	       limit_crc(r) + r->kcopy_out;
+	return (io->mmap ? r->ucopy_write : r->kcopy_write) + r->kcopy_resume +
+	       limit_crc(r);
 }
 
 /* In steps of 8 bytes the system calls are what cannot be avoided. */
