@@ -519,6 +519,26 @@ bool vmig_mem_snapshot(struct vmig_mem *mem, unsigned long index, void *buf)
 }
 
 /**
+ * vmig_mem_peek() - look at a chunk that was taken, without a copy
+ * @mem: memory
+ * @index: of the chunk
+ *
+ * Context: process. Takes vmig_mem.lock.
+ * Return: vmig_chunk_len() bytes, which nobody changes until the memory is thawed;
+ * NULL if it is not frozen, if the chunk is a hole, or has no page.
+ */
+const void *vmig_mem_peek(struct vmig_mem *mem, unsigned long index)
+{
+	const void *data = NULL;
+
+	mutex_lock(&mem->lock);
+	if (mem->frozen && !mem->uniform && mem->pages[index])
+		data = page_address(mem->pages[index]);
+	mutex_unlock(&mem->lock);
+	return data;
+}
+
+/**
  * vmig_mem_redirty() - a chunk has to be sent again
  * @mem: memory
  * @index: of the chunk
@@ -588,12 +608,14 @@ static int vmig_mem_set_number(struct vmig_mem *mem, unsigned long index, u64 va
 }
 
 static int vmig_mem_place_number(struct vmig_mem *mem, unsigned long index,
-				 const void *data)
+				 struct page *page)
 {
+	const void *data;
 	__le64 word;
 
-	if (!data)
+	if (!page)
 		return vmig_mem_set_number(mem, index, 0);
+	data = page_address(page);
 	/* Equal to itself, shifted by a word: nothing but that word. */
 	memcpy(&word, data, sizeof(word));
 	if (memcmp(data, data + sizeof(word), VMIG_CHUNK_SIZE - sizeof(word)))
@@ -601,46 +623,40 @@ static int vmig_mem_place_number(struct vmig_mem *mem, unsigned long index,
 	return vmig_mem_set_number(mem, index, le64_to_cpu(word));
 }
 
-static void vmig_mem_place_page(struct vmig_mem *mem, unsigned long index,
-				const void *data, struct page **spare)
+static void vmig_mem_swap_page(struct vmig_mem *mem, unsigned long index,
+			       struct page **page)
 {
-	u32 len = vmig_chunk_len(mem, index);
+	struct page *old = NULL;
 
 	lockdep_assert_held(&mem->lock);
-	if (data && !mem->pages[index]) {
-		vmig_mem_put_page(mem, index, *spare);
-		*spare = NULL;
-		/* Behind a short last chunk, mappings show the page's rest. */
-		memzero_page(mem->pages[index], len, PAGE_SIZE - len);
-	}
-	if (data)
-		memcpy_to_page(mem->pages[index], 0, data, len);
-	else if (mem->pages[index])
-		*spare = vmig_mem_drop_page(mem, index);
+	if (mem->pages[index])
+		old = vmig_mem_drop_page(mem, index);
+	if (*page)
+		vmig_mem_put_page(mem, index, *page);
+	*page = old;
 }
 
 /**
  * vmig_mem_place() - put a received chunk into hidden memory
  * @mem: memory; hidden
  * @index: of the chunk
- * @data: vmig_chunk_len() bytes, or NULL for a hole
- * @spare: a free page, set to NULL if it was used; or NULL, and set to the page
- *	that a hole has freed
+ * @page: the chunk, with zeros behind a short one, in a page of alloc_page(); or
+ *	NULL for a hole. Set to what is left to the caller: the page that was the
+ *	chunk before, or NULL; of uniform memory, the page that it was
  *
  * Context: process. Takes vmig_mem.lock.
  * Return: 0; -EINVAL, with nothing changed, if the memory is uniform and the
  * chunk is not.
  */
-int vmig_mem_place(struct vmig_mem *mem, unsigned long index, const void *data,
-		   struct page **spare)
+int vmig_mem_place(struct vmig_mem *mem, unsigned long index, struct page **page)
 {
 	int ret = 0;
 
 	mutex_lock(&mem->lock);
 	if (mem->uniform)
-		ret = vmig_mem_place_number(mem, index, data);
+		ret = vmig_mem_place_number(mem, index, *page);
 	else
-		vmig_mem_place_page(mem, index, data, spare);
+		vmig_mem_swap_page(mem, index, page);
 	mutex_unlock(&mem->lock);
 	return ret;
 }

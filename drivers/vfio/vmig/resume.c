@@ -14,6 +14,7 @@
  *
  * Everything here is called with vmig_device.lock held.
  */
+#include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/nospec.h>
 #include <linux/slab.h>
@@ -38,7 +39,7 @@ static void vmig_resume_empty_mem(struct vmig_resume *r, struct vmig_mem *mem)
 	struct page *page = NULL;
 
 	if (mem->size & (VMIG_CHUNK_SIZE - 1))
-		vmig_mem_place(mem, mem->nr_chunks - 1, NULL, &page);
+		vmig_mem_place(mem, mem->nr_chunks - 1, &page);
 	vmig_resume_put_page(r, page);
 	vmig_mem_empty(mem);
 }
@@ -94,20 +95,52 @@ static struct page *vmig_resume_get_page(struct vmig_resume *r)
 	return page;
 }
 
-static int vmig_resume_place(struct vmig_resume *r, struct vmig_mem *mem,
-			     unsigned long index, const void *data)
+/*
+ * The parser collects a whole chunk in what is going to be a page of the device.
+ * If the chunk is refused, the next one gets the same page.
+ */
+static void *vmig_resume_room(void *ctx)
 {
-	struct page *spare = NULL;
+	struct vmig_resume *r = ctx;
+
+	if (!r->room)
+		r->room = vmig_resume_get_page(r);
+	return r->room ? page_address(r->room) : NULL;
+}
+
+/* A page with the data of a chunk: the room that they are in already, or a copy. */
+static struct page *vmig_resume_page(struct vmig_resume *r, const void *data,
+				     u32 len)
+{
+	struct page *page = r->room;
+
+	if (page && data == page_address(page)) {
+		r->room = NULL;
+		return page;
+	}
+	page = vmig_resume_get_page(r);
+	/* The reserve covers every chunk; be safe, not sorry. */
+	if (WARN_ON_ONCE(!page))
+		return NULL;
+	memcpy_to_page(page, 0, data, len);
+	/* Behind a short last chunk, mappings show the page's rest. */
+	memzero_page(page, len, PAGE_SIZE - len);
+	return page;
+}
+
+static int vmig_resume_place(struct vmig_resume *r, struct vmig_mem *mem,
+			     unsigned long index, const void *data, u32 len)
+{
+	struct page *page = NULL;
 	int ret;
 
-	if (data) {
-		spare = vmig_resume_get_page(r);
-		/* The reserve covers every chunk; be safe, not sorry. */
-		if (WARN_ON_ONCE(!spare))
+	if (len) {
+		page = vmig_resume_page(r, data, len);
+		if (!page)
 			return -ENOMEM;
 	}
-	ret = vmig_mem_place(mem, index, data, &spare);
-	vmig_resume_put_page(r, spare);
+	ret = vmig_mem_place(mem, index, &page);
+	vmig_resume_put_page(r, page);
 	return ret;
 }
 
@@ -133,7 +166,7 @@ static int vmig_resume_chunk(void *ctx, const struct vmig_rec_chunk *chunk,
 	if (le32_to_cpu(chunk->generation) <= le32_to_cpu(entry->generation))
 		return -EINVAL;
 
-	ret = vmig_resume_place(r, mem, index, len ? data : NULL);
+	ret = vmig_resume_place(r, mem, index, data, len);
 	if (ret)
 		return ret;
 	entry->generation = chunk->generation;
@@ -178,6 +211,7 @@ static int vmig_resume_end(void *ctx, const struct vmig_rec_end *end)
 
 static const struct vmig_sink vmig_resume_sink = {
 	.session = vmig_resume_session,
+	.room	 = vmig_resume_room,
 	.chunk	 = vmig_resume_chunk,
 	.blob	 = vmig_resume_blob,
 	.end	 = vmig_resume_end,
@@ -228,6 +262,7 @@ void vmig_resume_free(struct vmig_resume *r)
 
 	if (!r)
 		return;
+	vmig_resume_put_page(r, r->room);
 	while ((page = vmig_resume_get_page(r)))
 		__free_page(page);
 	vmig_manifest_free(r->vmig, &r->manifest);
@@ -247,10 +282,10 @@ int vmig_resume_reserve(struct vmig_resume *r, size_t len)
 	size_t want = vmig_parser_max_chunks(&r->parser, len);
 
 	lockdep_assert_held(&r->vmig->lock);
-	/* One more for each record that is put before its page is reused. */
-	want += r->vmig->cfg->nr_mems + 1;
+	/* Short last chunks; a room; and one that is put before one is reused. */
+	want += r->vmig->cfg->nr_mems + 2;
 	while (r->nr_pages < want) {
-		/* Not zeroed: a chunk fills it, or vmig_mem_place() the rest. */
+		/* Not zeroed: a chunk fills it, or vmig_resume_page() the rest. */
 		struct page *page = alloc_page(GFP_KERNEL_ACCOUNT);
 
 		if (!page)

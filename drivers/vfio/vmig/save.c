@@ -158,18 +158,33 @@ static bool vmig_out_fits(const struct vmig_out *out, size_t len)
 	return len <= out->size - out->len;
 }
 
+static void vmig_out_add(struct vmig_out *out, const void *data, size_t len)
+{
+	memcpy(out->buf + out->len, data, len);
+	out->len += len;
+}
+
 /*
- * Seal the record in s->rec and copy it out. The checksum is of private memory:
- * the client can write to a mapped segment.
+ * Seal the record in s->rec, of whose payload the last @tail_len bytes are at
+ * @tail, and copy it out. The checksum is of memory that nobody changes: the
+ * client can write to a mapped segment.
  */
+static u32 vmig_emit_split(struct vmig_save *s, struct vmig_out *out,
+			   enum vmig_rec_type type, u32 length,
+			   const void *tail, u32 tail_len)
+{
+	u32 crc = vmig_seal_split(s->rec, type, s->seq++, length, tail, tail_len);
+
+	vmig_out_add(out, s->rec, sizeof(struct vmig_rec) + length - tail_len);
+	if (tail_len)
+		vmig_out_add(out, tail, tail_len);
+	return crc;
+}
+
 static u32 vmig_emit(struct vmig_save *s, struct vmig_out *out,
 		     enum vmig_rec_type type, u32 length)
 {
-	u32 crc = vmig_seal(s->rec, type, s->seq++, length);
-
-	memcpy(out->buf + out->len, s->rec, sizeof(struct vmig_rec) + length);
-	out->len += sizeof(struct vmig_rec) + length;
-	return crc;
+	return vmig_emit_split(s, out, type, length, NULL, 0);
 }
 
 static void *vmig_payload(struct vmig_save *s, size_t len)
@@ -237,16 +252,20 @@ static void vmig_emit_chunk(struct vmig_save *s, struct vmig_out *out,
 	struct vmig_manifest_entry *entry = &s->manifest.mem[m][index];
 	struct vmig_rec_chunk *rec = vmig_payload(s, sizeof(*rec));
 	struct vmig_segment *seg = &s->segment;
-	u32 len = 0;
+	const void *data;
+	u32 len = 0, crc;
 
 	le32_add_cpu(&entry->generation, 1);
 	rec->object = cpu_to_le16(mem->id);
 	rec->generation = entry->generation;
 	rec->index = cpu_to_le64(index);
-	if (vmig_mem_snapshot(mem, index, rec + 1))
+	/* Memory that may change meanwhile is copied first. */
+	data = vmig_mem_peek(mem, index);
+	if (data || vmig_mem_snapshot(mem, index, rec + 1))
 		len = vmig_chunk_len(mem, index);
-	entry->crc = cpu_to_le32(vmig_emit(s, out, VMIG_REC_CHUNK,
-					   sizeof(*rec) + len));
+	crc = vmig_emit_split(s, out, VMIG_REC_CHUNK, sizeof(*rec) + len, data,
+			      data ? len : 0);
+	entry->crc = cpu_to_le32(crc);
 	seg->chunks[seg->nr_chunks].mem = m;
 	seg->chunks[seg->nr_chunks].index = index;
 	seg->nr_chunks++;

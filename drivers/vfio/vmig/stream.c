@@ -49,6 +49,37 @@ u32 vmig_crc(const void *buf, size_t len)
 }
 
 /**
+ * vmig_seal_split() - fill in the header of a record that is in two places
+ * @record: struct vmig_rec with the first bytes of the payload behind it, in
+ *	memory that nobody else changes
+ * @type: of the record
+ * @seq: of the record
+ * @length: bytes of payload, with those of @tail
+ * @tail: the last bytes of the payload, in memory that nobody changes
+ * @tail_len: how many, 0 to @length
+ *
+ * Return: the checksum that was put into the header.
+ */
+u32 vmig_seal_split(void *record, enum vmig_rec_type type, u64 seq, u32 length,
+		    const void *tail, u32 tail_len)
+{
+	struct vmig_rec *rec = record;
+	u32 crc;
+
+	rec->type = cpu_to_le16(type);
+	rec->flags = 0;
+	rec->length = cpu_to_le32(length);
+	rec->seq = cpu_to_le64(seq);
+	rec->reserved = 0;
+	rec->crc = 0;
+	crc = vmig_crc_more(~0u, rec, sizeof(*rec) + length - tail_len);
+	if (tail_len)
+		crc = vmig_crc_more(crc, tail, tail_len);
+	rec->crc = cpu_to_le32(~crc);
+	return ~crc;
+}
+
+/**
  * vmig_seal() - fill in a record's header
  * @record: struct vmig_rec with the payload behind it, in memory that nobody
  *	else changes
@@ -60,18 +91,7 @@ u32 vmig_crc(const void *buf, size_t len)
  */
 u32 vmig_seal(void *record, enum vmig_rec_type type, u64 seq, u32 length)
 {
-	struct vmig_rec *rec = record;
-	u32 crc;
-
-	rec->type = cpu_to_le16(type);
-	rec->flags = 0;
-	rec->length = cpu_to_le32(length);
-	rec->seq = cpu_to_le64(seq);
-	rec->reserved = 0;
-	rec->crc = 0;
-	crc = vmig_crc(rec, sizeof(*rec) + length);
-	rec->crc = cpu_to_le32(crc);
-	return crc;
+	return vmig_seal_split(record, type, seq, length, NULL, 0);
 }
 
 /**
@@ -91,6 +111,7 @@ void vmig_parser_init(struct vmig_parser *p, const struct vmig_sink *sink,
 	p->nr_optional = 0;
 	p->nr_sessions = 0;
 	p->fill = 0;
+	p->room = NULL;
 }
 
 static int vmig_parse_session(struct vmig_parser *p, const void *payload)
@@ -116,10 +137,11 @@ static int vmig_parse_chunk(struct vmig_parser *p, const void *payload, u32 len,
 			    u32 crc)
 {
 	const struct vmig_rec_chunk *chunk = payload;
+	const void *data = p->room ? (const void *)p->room : chunk + 1;
 
 	if (chunk->reserved)
 		return -EINVAL;
-	return p->sink->chunk(p->ctx, chunk, chunk + 1, len - sizeof(*chunk), crc);
+	return p->sink->chunk(p->ctx, chunk, data, len - sizeof(*chunk), crc);
 }
 
 static int vmig_parse_begin(struct vmig_parser *p)
@@ -208,6 +230,16 @@ static bool vmig_record_in_order(const struct vmig_parser *p,
 	}
 }
 
+static u32 vmig_record_crc(const struct vmig_parser *p, u32 len)
+{
+	u32 crc;
+
+	if (!p->room)
+		return vmig_crc(p->buf, sizeof(struct vmig_rec) + len);
+	crc = vmig_crc_more(~0u, p->buf, VMIG_LEN_CHUNK(0));
+	return ~vmig_crc_more(crc, p->room, VMIG_CHUNK_SIZE);
+}
+
 static int vmig_parse_record(struct vmig_parser *p)
 {
 	struct vmig_rec *rec = (struct vmig_rec *)p->buf;
@@ -217,7 +249,7 @@ static int vmig_parse_record(struct vmig_parser *p)
 	int ret;
 
 	rec->crc = 0;
-	if (vmig_crc(rec, sizeof(*rec) + len) != crc || rec->reserved ||
+	if (vmig_record_crc(p, len) != crc || rec->reserved ||
 	    !vmig_record_shape(rec, len))
 		return -EINVAL;
 	if (type != VMIG_REC_SESSION && (p->phase == VMIG_PHASE_EMPTY ||
@@ -260,6 +292,36 @@ static size_t vmig_record_size(const struct vmig_parser *p)
 	return sizeof(*rec) + le32_to_cpu(rec->length);
 }
 
+/* Is it a chunk with all data that there can be, as far as that is known? */
+static bool vmig_record_is_whole_chunk(const struct vmig_parser *p)
+{
+	const struct vmig_rec *rec = (const struct vmig_rec *)p->buf;
+
+	return p->fill >= sizeof(*rec) &&
+	       le16_to_cpu(rec->type) == VMIG_REC_CHUNK &&
+	       vmig_record_size(p) == VMIG_LEN_CHUNK(VMIG_CHUNK_SIZE);
+}
+
+/*
+ * How many bytes to collect before the next step: a record's header, then what
+ * precedes the data of a whole chunk, then all of it.
+ */
+static size_t vmig_parser_want(const struct vmig_parser *p)
+{
+	if (p->fill < VMIG_LEN_CHUNK(0) && vmig_record_is_whole_chunk(p))
+		return VMIG_LEN_CHUNK(0) - p->fill;
+	return vmig_record_size(p) - p->fill;
+}
+
+static void vmig_parser_collect(struct vmig_parser *p, const void *in, size_t n)
+{
+	if (p->room)
+		memcpy(p->room + p->fill - VMIG_LEN_CHUNK(0), in, n);
+	else
+		memcpy(p->buf + p->fill, in, n);
+	p->fill += n;
+}
+
 static int vmig_parser_step(struct vmig_parser *p)
 {
 	const struct vmig_rec *rec = (const struct vmig_rec *)p->buf;
@@ -275,9 +337,12 @@ static int vmig_parser_step(struct vmig_parser *p)
 		     le16_to_cpu(rec->type) != VMIG_REC_SESSION))
 			return -EINVAL;
 	}
+	if (p->fill == VMIG_LEN_CHUNK(0) && vmig_record_is_whole_chunk(p))
+		p->room = p->sink->room(p->ctx);
 	if (p->fill == vmig_record_size(p)) {
 		ret = vmig_parse_record(p);
 		p->fill = 0;
+		p->room = NULL;
 	}
 	return ret;
 }
@@ -299,11 +364,10 @@ int vmig_parser_feed(struct vmig_parser *p, const void *buf, size_t len)
 	if (p->refused)
 		return -EINVAL;
 	while (len) {
-		size_t n = min(vmig_record_size(p) - p->fill, len);
+		size_t n = min(vmig_parser_want(p), len);
 		int ret;
 
-		memcpy(p->buf + p->fill, in, n);
-		p->fill += n;
+		vmig_parser_collect(p, in, n);
 		in += n;
 		len -= n;
 		ret = vmig_parser_step(p);

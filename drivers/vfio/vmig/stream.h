@@ -30,20 +30,27 @@
 u32 vmig_crc_more(u32 crc, const void *buf, size_t len);
 u32 vmig_crc(const void *buf, size_t len);
 u32 vmig_seal(void *record, enum vmig_rec_type type, u64 seq, u32 length);
+u32 vmig_seal_split(void *record, enum vmig_rec_type type, u64 seq, u32 length,
+		    const void *tail, u32 tail_len);
 
 /**
  * struct vmig_sink - who gets what the parser found
  * @session: a session begins; forget what came before. 0 or a negative errno
- * @chunk: @len bytes of a chunk, or none for a hole; @crc is the record's.
+ * @room: VMIG_CHUNK_SIZE bytes where the data of a whole chunk may be collected,
+ *	so that nobody has to copy them again: private memory, the parser's until
+ *	@chunk or the next @room. Or NULL. Nothing of the record is known yet
+ * @chunk: @len bytes of a chunk, or none for a hole; in the last @room, if there
+ *	was any and the chunk is a whole one. @crc is the record's.
  *	0 or a negative errno
  * @blob: state of an object. 0 or a negative errno
  * @end: the session is over; check it as a whole. 0 or a negative errno
  *
- * The records' checksums, order and sizes are right when these are called; the
- * fields' values are not checked. All are mandatory.
+ * The records' checksums, order and sizes are right when these are called (but
+ * for @room); the fields' values are not checked. All are mandatory.
  */
 struct vmig_sink {
 	int (*session)(void *ctx, const struct vmig_rec_session *session);
+	void *(*room)(void *ctx);
 	int (*chunk)(void *ctx, const struct vmig_rec_chunk *chunk,
 		     const void *data, u32 len, u32 crc);
 	int (*blob)(void *ctx, u16 object, const void *data, u32 len);
@@ -66,9 +73,10 @@ enum vmig_phase {
  * @seq: number that the next record must have
  * @nr_optional: records skipped in this session
  * @nr_sessions: sessions begun
- * @fill: bytes in @buf
- * @buf: the record that is being collected; private, so each byte of the
- *	input is fetched once
+ * @fill: bytes that there are of the record that is being collected
+ * @room: where the data of a whole chunk are collected, from the sink; or NULL
+ * @buf: the record, or what precedes @room; private, so each byte of the input
+ *	is fetched once
  */
 struct vmig_parser {
 	const struct vmig_sink *sink;
@@ -79,6 +87,7 @@ struct vmig_parser {
 	u32 nr_optional;
 	u32 nr_sessions;
 	u32 fill;
+	u8 *room;
 	u8 buf[VMIG_RECORD_MAX] __aligned(8);
 };
 

@@ -303,43 +303,41 @@ static bool vmig_v1_is_field(u64 off, size_t count)
 	}
 }
 
-/*
- * How many bytes of the data section can be read from @off on. Also says which
- * segment they belong to.
- */
-static ssize_t vmig_v1_readable(struct vmig_device *vmig, u64 off, size_t count,
-				u64 *serial)
+/* How many bytes of the data section can be read from @off on. */
+static ssize_t vmig_v1_readable(struct vmig_device *vmig, u64 off, size_t count)
 {
-	struct vmig_save *s;
+	struct vmig_save *s = vmig_v1_save(vmig);
 	size_t end = 0;
-	ssize_t ret = -EINVAL;
 
-	mutex_lock(&vmig->lock);
-	s = vmig_v1_save(vmig);
+	lockdep_assert_held(&vmig->lock);
 	if (s)
 		end = s->segment.len;
 	else if (vmig_v1_resume(vmig))
 		end = vmig->section_size;
 	if (vmig->state == VMIG_STATE_ERROR)
-		ret = -EIO;
-	else if (off < end)
-		ret = min_t(u64, count, end - off);
-	*serial = vmig->staged_serial;
-	mutex_unlock(&vmig->lock);
-	return ret;
+		return -EIO;
+	return off < end ? min_t(u64, count, end - off) : -EINVAL;
 }
 
 static ssize_t vmig_v1_read_data(struct vmig_device *vmig, char __user *buf,
 				 size_t count, u64 off)
 {
-	u64 serial;
-	ssize_t n = vmig_v1_readable(vmig, off, count, &serial);
+	const void *from = vmig->section + off;
+	u64 serial, word;
 	size_t left;
+	ssize_t n;
 
+	mutex_lock(&vmig->lock);
+	serial = vmig->staged_serial;
+	n = vmig_v1_readable(vmig, off, count);
+	/* As QEMU 7.2 does without a mapping: hardening looks up each vmalloc(). */
+	if (n > 0 && n <= sizeof(word))
+		from = memcpy(&word, from, n);
+	mutex_unlock(&vmig->lock);
 	if (n < 0)
 		return n;
 	/* The section lives as long as the device is open, whatever its state. */
-	left = copy_to_user(buf, vmig->section + off, n);
+	left = copy_to_user(buf, from, n);
 	if (left == n)
 		return -EFAULT;
 

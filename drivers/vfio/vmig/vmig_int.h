@@ -108,6 +108,7 @@ struct vmig_save {
  * @manifest: what was received
  * @pages: reserve, so that parsing does not allocate
  * @nr_pages: how many are in @pages
+ * @room: a page that is in use as the parser's room; or NULL
  * @parser: reads the stream
  */
 struct vmig_resume {
@@ -118,6 +119,7 @@ struct vmig_resume {
 	struct vmig_manifest manifest;
 	struct list_head pages;
 	size_t nr_pages;
+	struct page *room;
 	struct vmig_parser parser;
 };
 
@@ -163,11 +165,12 @@ void vmig_mem_reveal(struct vmig_mem *mem);
 unsigned long vmig_mem_take(struct vmig_mem *mem, unsigned long *cursor,
 			    unsigned long max, unsigned long *first);
 bool vmig_mem_snapshot(struct vmig_mem *mem, unsigned long index, void *buf);
+const void *vmig_mem_peek(struct vmig_mem *mem, unsigned long index);
 void vmig_mem_redirty(struct vmig_mem *mem, unsigned long index);
 u64 vmig_mem_pending(struct vmig_mem *mem, u32 header);
 bool vmig_mem_idle(struct vmig_mem *mem);
-int vmig_mem_place(struct vmig_mem *mem, unsigned long index, const void *data,
-		   struct page **spare);
+int vmig_mem_place(struct vmig_mem *mem, unsigned long index,
+		   struct page **page);
 u32 vmig_chunk_len(const struct vmig_mem *mem, unsigned long index);
 
 /* save.c */

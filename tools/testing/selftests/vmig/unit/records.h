@@ -99,11 +99,14 @@ void record_seal(void *record, size_t len);
 
 /**
  * struct tape - a sink that writes down what it hears
- * @parser: whose memory the data must be in
+ * @parser: whose memory the data must be in, or in @room
  * @calls: what was heard
  * @nr_calls: how often it was called
  * @nr_whole: chunks of full size among that
- * @astray: data were not in the parser's memory
+ * @nr_rooms: how often it was asked for a room; every other time there is one
+ * @lent: the last time there was one
+ * @room: that
+ * @astray: data were not where they had to be
  * @fail_at: call that fails, from 1; 0: none
  * @fail_with: and how
  * @hook: called after each call was written down; NULL: not
@@ -114,6 +117,9 @@ struct tape {
 	struct bytes calls;
 	unsigned int nr_calls;
 	unsigned int nr_whole;
+	unsigned int nr_rooms;
+	bool lent;
+	u8 room[VMIG_CHUNK_SIZE];
 	bool astray;
 	unsigned int fail_at;
 	int fail_with;
