@@ -661,4 +661,56 @@ TEST_F_TIMEOUT(bound, V1_PRE_05_V1_RES_22_while_resuming, 60)
 	WITHIN(0);
 }
 
+/* Fill @buf with records that nobody needs; the next one has number @seq. */
+static size_t fill_optional(__u8 *buf, size_t size, __u64 *seq)
+{
+	const size_t n = sizeof(struct vmig_rec) + VMIG_BLOB_MAX;
+	size_t at;
+
+	for (at = 0; at + n <= size; at += n) {
+		struct vmig_rec *rec = (struct vmig_rec *)(buf + at);
+
+		memset(rec, 0, n);
+		rec->type = 77;
+		rec->flags = VMIG_REC_F_OPTIONAL;
+		rec->length = VMIG_BLOB_MAX;
+		rec->seq = (*seq)++;
+		if (vmr_seal(rec, n))
+			return 0;
+	}
+	return at;
+}
+
+#define BOUND_FEEDS	16
+
+/* What is skipped leaves nothing behind, and each segment may have brought more. */
+TEST_F_TIMEOUT(bound, V1_RES_22_while_records_are_skipped, 60)
+{
+	struct vfc_dev *d = &self->t.a;
+	struct vfc_stream *s = &self->t.s;
+	struct vmr_list l;
+	__u64 seq = 1;
+	unsigned int i;
+	__u32 crc;
+	size_t n;
+
+	if (vmr_crc32c("x", 1, &crc))
+		SKIP(return, "the kernel offers no crc32c to programs (AF_ALG)");
+	ASSERT_EQ(0, vfc_save(d, &vt_bulk, s));
+	ASSERT_EQ(0, vmr_parse(&l, s->buf, s->len));
+	SET(VFC_RESUMING);
+	ASSERT_EQ(8, vfc_feed(d, &vt_bulk, s->buf, l.rec[0].len));
+	vmr_free(&l);
+	for (i = 0; i < BOUND_FEEDS; i++) {
+		n = fill_optional(s->buf, vfc_section(d), &seq);
+		ASSERT_LT(0, n);
+		ASSERT_EQ(8, vfc_feed(d, &vt_bulk, s->buf, n));
+		WITHIN(n);
+	}
+	/* More than if each segment had kept pages for what it could have had. */
+	ASSERT_LT(2 * (n + BOUND_SLACK + self->fixed), BOUND_FEEDS * n);
+	ASSERT_EQ(0, vfc_reset(d));
+	WITHIN(0);
+}
+
 TEST_HARNESS_MAIN
