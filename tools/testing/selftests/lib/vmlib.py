@@ -712,6 +712,16 @@ def migration_info(src):
     return src.qmp.execute("query-migrate")
 
 
+def device_bytes(src):
+    """What the device gave out in the session that it saves now, if any. It is
+    asked often, and the trace would take long."""
+    if not src.mdev:
+        return 0
+    found = re.search(r"^session: saving\n(?:.*\n)*?bytes: (\d+)$",
+                      read_file(src.mdev.knob("migration")), re.MULTILINE)
+    return int(found[1]) if found else 0
+
+
 def wait_status(src, status, limit=MIGRATE_LIMIT):
     """Wait for a status of the migration, and do nothing about it."""
     wait_until("migration of %s is '%s'" % (src.name, status), limit,
@@ -856,21 +866,11 @@ class Relay:
         self.thread = threading.Thread(target=self._pass, daemon=True)
         self.thread.start()
 
-    def device_bytes(self):
-        """What the device gave out in the session that it saves now, if any. It is
-        asked often, and the trace would take long."""
-        if not self.src.mdev:
-            return 0
-        text = read_file(self.src.mdev.knob("migration"))
-        found = re.search(r"^session: saving\n(?:.*\n)*?bytes: (\d+)$", text,
-                          re.MULTILINE)
-        return int(found[1]) if found else 0
-
     def _there(self):
         """Is the stream where it has to be held? Then it stays so."""
         if self.hold and not self.held.is_set() and self.passed >= self.look_at:
             self.look_at = self.passed + self.PIECE
-            if self.hold(self.passed, self.device_bytes()):
+            if self.hold(self.passed, device_bytes(self.src)):
                 self.held.set()
         return self.held.is_set()
 
@@ -919,7 +919,7 @@ class Relay:
                 shown = time.monotonic()
                 progress(info)
         precopy_info(self.src, what)
-        return self.passed, self.device_bytes()
+        return self.passed, device_bytes(self.src)
 
     def go_on(self, hold=None):
         """Pass on what is held, and the rest up to another point, if hold is
