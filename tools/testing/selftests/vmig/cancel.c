@@ -16,7 +16,7 @@ FIXTURE_VARIANT(cancel) {
 };
 
 FIXTURE_VARIANT_ADD(cancel, pread) { .mapped = false };
-FIXTURE_VARIANT_ADD(cancel, mmap) { .mapped = true };
+FIXTURE_VARIANT_ADD(cancel, V1_DISC_11_mmap) { .mapped = true };
 
 FIXTURE_SETUP(cancel)
 {

@@ -21,7 +21,7 @@ FIXTURE_VARIANT(corrupt) {
 };
 
 FIXTURE_VARIANT_ADD(corrupt, pwrite) { .mapped = false };
-FIXTURE_VARIANT_ADD(corrupt, mmap) { .mapped = true };
+FIXTURE_VARIANT_ADD(corrupt, V1_DISC_11_mmap) { .mapped = true };
 
 FIXTURE_SETUP(corrupt)
 {

@@ -16,7 +16,7 @@ FIXTURE_VARIANT(precopy) {
 };
 
 FIXTURE_VARIANT_ADD(precopy, pread) { .mapped = false };
-FIXTURE_VARIANT_ADD(precopy, mmap) { .mapped = true };
+FIXTURE_VARIANT_ADD(precopy, V1_DISC_11_mmap) { .mapped = true };
 
 FIXTURE_SETUP(precopy)
 {

@@ -22,8 +22,8 @@ FIXTURE_VARIANT(sequence) {
 
 FIXTURE_VARIANT_ADD(sequence, saving) { VFC_SAVING, false };
 FIXTURE_VARIANT_ADD(sequence, precopy) { VFC_PRECOPY, false };
-FIXTURE_VARIANT_ADD(sequence, saving_mmap) { VFC_SAVING, true };
-FIXTURE_VARIANT_ADD(sequence, precopy_mmap) { VFC_PRECOPY, true };
+FIXTURE_VARIANT_ADD(sequence, V1_DISC_11_saving_mmap) { VFC_SAVING, true };
+FIXTURE_VARIANT_ADD(sequence, V1_DISC_11_precopy_mmap) { VFC_PRECOPY, true };
 
 static void dirty(struct __test_metadata *_metadata, struct vt *t)
 {
@@ -280,7 +280,7 @@ FIXTURE_VARIANT(to_saving) {
 };
 
 FIXTURE_VARIANT_ADD(to_saving, pread) { .mapped = false };
-FIXTURE_VARIANT_ADD(to_saving, mmap) { .mapped = true };
+FIXTURE_VARIANT_ADD(to_saving, V1_DISC_11_mmap) { .mapped = true };
 
 FIXTURE_SETUP(to_saving)
 {
