@@ -125,7 +125,7 @@ FIXTURE_SETUP(rounds)
 FIXTURE_TEARDOWN(rounds)
 {
 	if (vfc_section(&self->t.a) != self->was)
-		vt_resize_both(_metadata, &self->t, self->was, self->was);
+		vt_section_set_both(&self->t, self->was, self->was);
 	vt_close(&self->t);
 }
 

@@ -1006,7 +1006,7 @@ FIXTURE_SETUP(section_sizes)
 
 FIXTURE_TEARDOWN(section_sizes)
 {
-	vt_resize_both(_metadata, &self->t, self->was, self->was);
+	vt_section_set_both(&self->t, self->was, self->was);
 	vt_close(&self->t);
 }
 

@@ -194,25 +194,40 @@ static inline int vt_knob_set(const struct vfc_dev *d, const char *name,
 	return vfc_file_write(vt_knob(d, name, path), text, strlen(text));
 }
 
-/* The size of the section can be changed only while the device is closed. */
-static inline void vt_resize(struct __test_metadata *_metadata,
-			     struct vfc_dev *d, const char *uuid, __u64 size)
+/*
+ * The size of the section can be changed only while the device is closed. 0 or
+ * -errno, for use in a teardown: that begins anew with each assertion in it if
+ * the test has failed.
+ */
+static inline int vt_section_set(struct vfc_dev *d, const char *uuid,
+				 __u64 size)
 {
 	char text[32];
+	int ret, opened;
 
 	snprintf(text, sizeof(text), "%llu", (unsigned long long)size);
 	vfc_close(d);
-	ASSERT_LT(0, vt_knob_set(d, "section_size", text));
-	ASSERT_EQ(0, vfc_open(d, uuid));
-	ASSERT_EQ(size, vfc_section(d));
+	ret = vt_knob_set(d, "section_size", text);
+	opened = vfc_open(d, uuid);
+	return ret < 0 ? ret : opened;
+}
+
+static inline int vt_section_set_both(struct vt *t, __u64 a, __u64 b)
+{
+	int ret = vt_section_set(&t->a, getenv("VFIO_DEV"), a);
+
+	if (!ret && t->two)
+		ret = vt_section_set(&t->b, getenv("VFIO_DEV2"), b);
+	return ret;
 }
 
 static inline void vt_resize_both(struct __test_metadata *_metadata,
 				  struct vt *t, __u64 a, __u64 b)
 {
-	vt_resize(_metadata, &t->a, getenv("VFIO_DEV"), a);
+	ASSERT_EQ(0, vt_section_set_both(t, a, b));
+	ASSERT_EQ(a, vfc_section(&t->a));
 	if (t->two)
-		vt_resize(_metadata, &t->b, getenv("VFIO_DEV2"), b);
+		ASSERT_EQ(b, vfc_section(&t->b));
 }
 
 /* A line "NAME: NUMBER" of the device's "migration" file; -1: not there. */
