@@ -366,10 +366,9 @@ static void learn_pending(struct oracle *o, __u64 v)
 		unstage(o);
 		o->rest_min = 0;
 	}
+	/* Otherwise it says nothing of what may have been staged before. */
 	if (!v)
 		o->staged = ORACLE_NONE;
-	else if (o->staged == ORACLE_MAYBE && o->state == ORACLE_SAVING)
-		stage(o);
 	o->pending_known = true;
 	o->pending = v;
 	o->pending_min = v;
@@ -509,9 +508,13 @@ static bool read_header(struct oracle *o, const struct oracle_access *a,
 static void expect_segment(const struct oracle *o, __u64 at, __u64 len,
 			   struct oracle_expect *e)
 {
-	__u64 max = o->staged == ORACLE_STAGED ? o->len_max : oracle_section(o);
 	__u64 min = o->staged == ORACLE_STAGED ? o->len_min : 0;
+	__u64 max = oracle_section(o);
 
+	if (o->staged == ORACLE_STAGED)
+		max = o->len_max;
+	else if (o->pending_known)
+		max = least(max, o->pending);
 	if (o->staged == ORACLE_NONE || at >= max)
 		only(e, -EINVAL);
 	else if (at < min)

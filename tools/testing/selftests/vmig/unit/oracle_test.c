@@ -530,6 +530,27 @@ TEST_F(oracle, V1_SAV_07_busy_or_not)
 	BAD(r8(self, ORACLE_PENDING, P + 1));
 }
 
+/*
+ * A busy device may have had something to stage when data_offset was read, or
+ * not. That there is something when it has stopped says nothing of that.
+ */
+TEST_F(oracle, V1_SAV_07_perhaps_staged_before_the_stop)
+{
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		OK(reset(self));
+		OK(set(self, ORACLE_PRECOPY, 4));
+		oracle_set_busy(&self->o, true);
+		OK(r8(self, ORACLE_PENDING, 0));
+		OK(r8(self, ORACLE_OFFSET, DATA));
+		OK(set(self, ORACLE_SAVING, 4));
+		OK(r8(self, ORACLE_PENDING, P));
+		BAD(rd(self, 0, SEC, 3, P + 1));
+		OK(rd(self, 0, SEC, 3, i ? P : -EINVAL));
+	}
+}
+
 /* --- The section ------------------------------------------------------ */
 
 TEST_F(oracle, V1_SAV_11_V1_SAV_12_ends_of_a_segment)
