@@ -51,8 +51,17 @@ static unsigned int log_lines(int kmsg)
 	return n;
 }
 
-/* What has to hold whatever was done to the device. */
 FIXTURE_TEARDOWN(hostile)
+{
+	at_close(_metadata, &self->t);
+}
+
+/*
+ * What has to hold whatever was done to the device; the end of each test. Not in
+ * the teardown: the harness would run that again and again if it failed there.
+ */
+static void still_works(struct __test_metadata *_metadata,
+			FIXTURE_DATA(hostile) *self)
 {
 	struct vfc_dev *d = &self->t.d;
 	struct mimic_accel_desc desc = NOP();
@@ -76,7 +85,6 @@ FIXTURE_TEARDOWN(hostile)
 	ASSERT_TRUE(at_guards_ok(&self->t.rings));
 	ASSERT_GE(MAX_LOG_LINES, log_lines(self->kmsg));
 	free(want);
-	at_close(_metadata, &self->t);
 }
 
 static __u32 rnd(__u64 *rng)
@@ -187,6 +195,7 @@ TEST_F_TIMEOUT(hostile, random_commands, 120)
 	}
 	ASSERT_LT(0, commands);
 	ASSERT_LT(0, REG(RING_REG(0, ERRORS)));
+	still_works(_metadata, self);
 }
 
 /* One random register access, now and then something rougher. */
@@ -309,6 +318,7 @@ TEST_F_TIMEOUT(hostile, random_registers_and_descriptors, 120)
 	}
 	__atomic_store_n(&s.stop, true, __ATOMIC_RELAXED);
 	ASSERT_EQ(0, pthread_join(thread, NULL));
+	still_works(_metadata, self);
 }
 
 /* Memory that comes and goes under the device, with everything at work. */
@@ -344,6 +354,7 @@ TEST_F_TIMEOUT(hostile, memory_comes_and_goes, 120)
 	TH_LOG("slowest unmap: %llu us", (unsigned long long)worst);
 	__atomic_store_n(&s.stop, true, __ATOMIC_RELAXED);
 	ASSERT_EQ(0, pthread_join(thread, NULL));
+	still_works(_metadata, self);
 }
 
 /* Closed in the middle of it, by a process that is killed. */
@@ -406,6 +417,7 @@ TEST_F_TIMEOUT(hostile, user_killed_at_work, 120)
 		ASSERT_EQ(0, vfc_child_kill(&c));
 	}
 	ASSERT_EQ(0, vfc_mdev_remove(uuid));
+	still_works(_metadata, self);
 }
 
 /* A field of a blob anew, or some, with the right crc. */
@@ -504,6 +516,7 @@ TEST_F_TIMEOUT(hostile, STR_08_random_blobs, 120)
 	TH_LOG("%u accepted, %u refused", accepted, refused);
 	ASSERT_LT(0, accepted);
 	vfc_stream_free(&s);
+	still_works(_metadata, self);
 }
 
 TEST_HARNESS_MAIN
