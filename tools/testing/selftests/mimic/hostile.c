@@ -61,7 +61,7 @@ FIXTURE_TEARDOWN(hostile)
  * the teardown: the harness would run that again and again if it failed there.
  */
 static void still_works(struct __test_metadata *_metadata,
-			FIXTURE_DATA(hostile) *self)
+			struct _test_data_hostile *self)
 {
 	struct vfc_dev *d = &self->t.d;
 	struct mimic_accel_desc desc = NOP();
