@@ -498,42 +498,32 @@ static void vmig_mem_get(struct vmig_mem *mem, unsigned long index, void *buf,
 }
 
 /**
- * vmig_mem_snapshot() - copy a chunk that was taken
+ * vmig_mem_snapshot() - get the bytes of a chunk that was taken
  * @mem: memory
  * @index: of the chunk
  * @buf: room for vmig_chunk_len() bytes
  *
+ * Memory that may change meanwhile is copied to @buf, and so is uniform memory;
+ * frozen memory is not.
+ *
  * Context: process. Takes vmig_mem.lock.
- * Return: false if the chunk is a hole, and @buf is unchanged.
+ * Return: vmig_chunk_len() bytes, in @buf or where nobody changes them until the
+ * memory is thawed; NULL if the chunk is a hole.
  */
-bool vmig_mem_snapshot(struct vmig_mem *mem, unsigned long index, void *buf)
+const void *vmig_mem_snapshot(struct vmig_mem *mem, unsigned long index,
+			      void *buf)
 {
+	const void *data = NULL;
 	struct page *page;
 
 	mutex_lock(&mem->lock);
 	page = mem->pages[index];
-	if (page)
+	if (page && mem->frozen && !mem->uniform) {
+		data = page_address(page);
+	} else if (page) {
 		vmig_mem_get(mem, index, buf, 0, vmig_chunk_len(mem, index));
-	mutex_unlock(&mem->lock);
-	return page;
-}
-
-/**
- * vmig_mem_peek() - look at a chunk that was taken, without a copy
- * @mem: memory
- * @index: of the chunk
- *
- * Context: process. Takes vmig_mem.lock.
- * Return: vmig_chunk_len() bytes, which nobody changes until the memory is thawed;
- * NULL if it is not frozen, if the chunk is a hole, or has no page.
- */
-const void *vmig_mem_peek(struct vmig_mem *mem, unsigned long index)
-{
-	const void *data = NULL;
-
-	mutex_lock(&mem->lock);
-	if (mem->frozen && !mem->uniform && mem->pages[index])
-		data = page_address(mem->pages[index]);
+		data = buf;
+	}
 	mutex_unlock(&mem->lock);
 	return data;
 }

@@ -253,18 +253,16 @@ static void vmig_emit_chunk(struct vmig_save *s, struct vmig_out *out,
 	struct vmig_rec_chunk *rec = vmig_payload(s, sizeof(*rec));
 	struct vmig_segment *seg = &s->segment;
 	const void *data;
-	u32 len = 0, crc;
+	u32 len, crc;
 
 	le32_add_cpu(&entry->generation, 1);
 	rec->object = cpu_to_le16(mem->id);
 	rec->generation = entry->generation;
 	rec->index = cpu_to_le64(index);
-	/* Memory that may change meanwhile is copied first. */
-	data = vmig_mem_peek(mem, index);
-	if (data || vmig_mem_snapshot(mem, index, rec + 1))
-		len = vmig_chunk_len(mem, index);
+	data = vmig_mem_snapshot(mem, index, rec + 1);
+	len = data ? vmig_chunk_len(mem, index) : 0;
 	crc = vmig_emit_split(s, out, VMIG_REC_CHUNK, sizeof(*rec) + len, data,
-			      data ? len : 0);
+			      len);
 	entry->crc = cpu_to_le32(crc);
 	seg->chunks[seg->nr_chunks].mem = m;
 	seg->chunks[seg->nr_chunks].index = index;

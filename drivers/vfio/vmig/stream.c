@@ -48,6 +48,15 @@ u32 vmig_crc(const void *buf, size_t len)
 	return ~vmig_crc_more(~0u, buf, len);
 }
 
+/* The stream's checksum of bytes that are in two places. */
+static u32 vmig_crc_split(const void *head, size_t head_len, const void *tail,
+			  size_t tail_len)
+{
+	u32 crc = vmig_crc_more(~0u, head, head_len);
+
+	return tail_len ? ~vmig_crc_more(crc, tail, tail_len) : ~crc;
+}
+
 /**
  * vmig_seal_split() - fill in the header of a record that is in two places
  * @record: struct vmig_rec with the first bytes of the payload behind it, in
@@ -72,11 +81,10 @@ u32 vmig_seal_split(void *record, enum vmig_rec_type type, u64 seq, u32 length,
 	rec->seq = cpu_to_le64(seq);
 	rec->reserved = 0;
 	rec->crc = 0;
-	crc = vmig_crc_more(~0u, rec, sizeof(*rec) + length - tail_len);
-	if (tail_len)
-		crc = vmig_crc_more(crc, tail, tail_len);
-	rec->crc = cpu_to_le32(~crc);
-	return ~crc;
+	crc = vmig_crc_split(rec, sizeof(*rec) + length - tail_len, tail,
+			     tail_len);
+	rec->crc = cpu_to_le32(crc);
+	return crc;
 }
 
 /**
@@ -232,12 +240,10 @@ static bool vmig_record_in_order(const struct vmig_parser *p,
 
 static u32 vmig_record_crc(const struct vmig_parser *p, u32 len)
 {
-	u32 crc;
-
 	if (!p->room)
 		return vmig_crc(p->buf, sizeof(struct vmig_rec) + len);
-	crc = vmig_crc_more(~0u, p->buf, VMIG_LEN_CHUNK(0));
-	return ~vmig_crc_more(crc, p->room, VMIG_CHUNK_SIZE);
+	return vmig_crc_split(p->buf, VMIG_LEN_CHUNK(0), p->room,
+			      VMIG_CHUNK_SIZE);
 }
 
 static int vmig_parse_record(struct vmig_parser *p)

@@ -164,8 +164,8 @@ void vmig_mem_hide(struct vmig_mem *mem);
 void vmig_mem_reveal(struct vmig_mem *mem);
 unsigned long vmig_mem_take(struct vmig_mem *mem, unsigned long *cursor,
 			    unsigned long max, unsigned long *first);
-bool vmig_mem_snapshot(struct vmig_mem *mem, unsigned long index, void *buf);
-const void *vmig_mem_peek(struct vmig_mem *mem, unsigned long index);
+const void *vmig_mem_snapshot(struct vmig_mem *mem, unsigned long index,
+			      void *buf);
 void vmig_mem_redirty(struct vmig_mem *mem, unsigned long index);
 u64 vmig_mem_pending(struct vmig_mem *mem, u32 header);
 bool vmig_mem_idle(struct vmig_mem *mem);
