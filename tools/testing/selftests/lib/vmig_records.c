@@ -112,3 +112,17 @@ int vmr_seal(void *rec, size_t len)
 	memcpy(rec, &head, sizeof(head));
 	return 0;
 }
+
+int vmr_optional(void *rec, __u64 seq)
+{
+	const struct vmig_rec head = {
+		.type = 77,
+		.flags = VMIG_REC_F_OPTIONAL,
+		.length = VMIG_BLOB_MAX,
+		.seq = seq,
+	};
+
+	memset(rec, 0, VMR_OPTIONAL);
+	memcpy(rec, &head, sizeof(head));
+	return vmr_seal(rec, VMR_OPTIONAL);
+}

@@ -47,4 +47,9 @@ int vmr_crc32c(const void *buf, size_t len, __u32 *crc);
 /* Make the crc of the record of @len bytes at @rec right again. */
 int vmr_seal(void *rec, size_t len);
 
+/* Bytes of the largest record that there can be. */
+#define VMR_OPTIONAL	(sizeof(struct vmig_rec) + VMIG_BLOB_MAX)
+/* One of these, number @seq, that a reader does not know and may skip. */
+int vmr_optional(void *rec, __u64 seq);
+
 #endif /* VMIG_RECORDS_H */

@@ -475,6 +475,19 @@ static void side_open(struct __test_metadata *_metadata, struct side *s,
 	at_msix(_metadata, d, s->fd);
 }
 
+/* Both sides, side 0 being @self's own device; or why it cannot be: to skip. */
+static const char *sides_open(struct __test_metadata *_metadata,
+			      struct side s[2], struct _test_data_msix *self)
+{
+	if (self->t.d.mig_index < 0)
+		return AT_NO_MIGRATION;
+	if (!getenv("VFIO_DEV2"))
+		return AT_NO_SECOND;
+	memcpy(s[0].fd, self->fd, sizeof(self->fd));
+	side_open(_metadata, &s[1], &self->t);
+	return NULL;
+}
+
 static __u64 side_take(struct side s[2], unsigned int vector)
 {
 	return vfc_event_take(s[0].fd[vector]) + vfc_event_take(s[1].fd[vector]);
@@ -506,17 +519,15 @@ TEST_F_TIMEOUT(msix, DEV_05_exact_over_migrations, AT_DEV05_TIMEOUT)
 	unsigned int rounds = AT_DEV05_MIGRATIONS, round, i;
 	struct vfc_dev b;
 	struct side s[2] = { { .d = &self->t.d }, { .d = &b } };
+	const char *why;
 	struct at_ring *r = &self->t.ring[0];
 	struct mimic_accel_desc desc;
 	__u64 want = 0, got = 0, begin = vfc_now_us();
 	struct vfc_dev *d;
 
-	if (self->t.d.mig_index < 0)
-		SKIP(return, AT_NO_MIGRATION);
-	if (!getenv("VFIO_DEV2"))
-		SKIP(return, AT_NO_SECOND);
-	memcpy(s[0].fd, self->fd, sizeof(self->fd));
-	side_open(_metadata, &s[1], &self->t);
+	why = sides_open(_metadata, s, self);
+	if (why)
+		SKIP(return, "%s", why);
 	at_ring_start(_metadata, r, 256);
 	for (round = 0; round < rounds; round++) {
 		r->d = s[round % 2].d;
@@ -543,28 +554,37 @@ TEST_F_TIMEOUT(msix, DEV_05_exact_over_migrations, AT_DEV05_TIMEOUT)
 	       (vfc_now_us() - begin) / 1000);
 }
 
-/* What it would do if it ran: the rest of a ring, a timer, a message that waits. */
-static __u64 make_busy(struct __test_metadata *_metadata, struct at *t)
+#define LONG_WORK	200	/* commands; a device is busy with them for a while */
+
+/* Work with a message for each command. */
+static void put_work(struct at_ring *r)
 {
-	struct at_ring *r = &t->ring[0];
 	struct mimic_accel_desc desc;
-	struct vfc_dev *d = &t->d;
-	int32_t none = -1;
 	unsigned int i;
 
-	at_ring_start(_metadata, r, 256);
-	for (i = 0; i < 200; i++) {
+	for (i = 0; i < LONG_WORK; i++) {
 		desc = at_irq(at_desc(MIMIC_ACCEL_OP_FILL_G, 0, AT_MEM_IOVA,
 				      60000));
 		desc.pattern = i + 1;
 		at_put(r, &desc);
 	}
+}
+
+/* What it would do if it ran: the rest of a ring, a timer, a message that waits. */
+static __u64 make_busy(struct __test_metadata *_metadata, struct at *t)
+{
+	struct at_ring *r = &t->ring[0];
+	struct vfc_dev *d = &t->d;
+	int32_t none = -1;
+
+	at_ring_start(_metadata, r, 256);
+	put_work(r);
 	ASSERT_EQ(0, vfc_irq_set(d, MSIX, 2, 1, &none));
 	OCCUR(MIMIC_ACCEL_INT_RING(1));
 	SETREG(MIMIC_ACCEL_TIMER_PERIOD, 300);
 	at_bell(_metadata, r);
 	AT_WAIT(at_done(r, 10));
-	return 200;
+	return LONG_WORK;
 }
 
 /* Neither the guest's memory nor an eventfd of @s changes for @ms. */
@@ -594,15 +614,13 @@ TEST_F_TIMEOUT(msix, V1_RES_18_DEV_05_nothing_before_running, 60)
 	struct vfc_stream stream = {};
 	struct vfc_dev b, *d;
 	struct side s[2] = { { .d = &self->t.d }, { .d = &b } };
+	const char *why;
 	__u32 head, count;
 	__u64 want, got;
 
-	if (self->t.d.mig_index < 0)
-		SKIP(return, AT_NO_MIGRATION);
-	if (!getenv("VFIO_DEV2"))
-		SKIP(return, AT_NO_SECOND);
-	memcpy(s[0].fd, self->fd, sizeof(self->fd));
-	side_open(_metadata, &s[1], &self->t);
+	why = sides_open(_metadata, s, self);
+	if (why)
+		SKIP(return, "%s", why);
 	want = make_busy(_metadata, &self->t);
 	ASSERT_EQ(0, vfc_save(s[0].d, &bulk, &stream));
 	d = s[0].d;
@@ -637,24 +655,19 @@ TEST_F_TIMEOUT(msix, V1_PRE_06_DEV_05_enter_and_leave_precopy, 60)
 {
 	struct vfc_dev *d = &self->t.d;
 	struct at_ring *r = &self->t.ring[0];
-	struct mimic_accel_desc desc;
 	unsigned int i;
 
 	if (d->mig_index < 0)
 		SKIP(return, AT_NO_MIGRATION);
 	at_ring_start(_metadata, r, 256);
-	for (i = 0; i < 200; i++) {
-		desc = at_irq(at_desc(MIMIC_ACCEL_OP_FILL_G, 0, AT_MEM_IOVA,
-				      60000));
-		at_put(r, &desc);
-	}
+	put_work(r);
 	at_bell(_metadata, r);
-	for (i = 0; i < 50 || !at_done(r, 199); i++) {
+	for (i = 0; i < 50 || !at_done(r, LONG_WORK - 1); i++) {
 		AT_STATE(VFC_PRECOPY);
 		AT_STATE(VFC_RUNNING);
 	}
 	ASSERT_EQ(r->tail, REG(RING_REG(0, HEAD)));
-	EXPECT_EVENTS(0, 200, 0);
+	EXPECT_EVENTS(0, LONG_WORK, 0);
 }
 
 /* DEV-05: masked, and with no eventfd at the destination, it is not lost. */
@@ -663,14 +676,12 @@ TEST_F_TIMEOUT(msix, DEV_05_masked_and_late_over_migrations, AT_DEV05_TIMEOUT)
 	unsigned int rounds = AT_DEV05_MIGRATIONS, round;
 	struct vfc_dev b, *d;
 	struct side s[2] = { { .d = &self->t.d }, { .d = &b } };
+	const char *why;
 	__u64 begin = vfc_now_us();
 
-	if (self->t.d.mig_index < 0)
-		SKIP(return, AT_NO_MIGRATION);
-	if (!getenv("VFIO_DEV2"))
-		SKIP(return, AT_NO_SECOND);
-	memcpy(s[0].fd, self->fd, sizeof(self->fd));
-	side_open(_metadata, &s[1], &self->t);
+	why = sides_open(_metadata, s, self);
+	if (why)
+		SKIP(return, "%s", why);
 	for (round = 0; round < rounds; round++) {
 		d = s[round % 2].d;
 		/* Masked there, unmasked here: one message. */

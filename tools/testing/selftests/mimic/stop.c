@@ -343,11 +343,33 @@ static void disturb(struct __test_metadata *_metadata, struct at *t)
 	ASSERT_EQ(-EIO, vfc_region_write(d, AT_MEM, 0, &junk, sizeof(junk)));
 }
 
+/*
+ * The rest of the stream @s goes to the second device, which takes the first
+ * one's place: stopped, it is as the first one was @before.
+ */
+static void moves_as_it_was(struct __test_metadata *_metadata, struct at *t,
+			    struct vfc_stream *s, struct world *before)
+{
+	static const struct vfc_io bulk = { false, 0 };
+	struct vfc_dev *d = &t->d, b;
+	struct world after = {};
+
+	ASSERT_EQ(0, vfc_drain(d, &bulk, s));
+	ASSERT_EQ(0, vfc_open(&b, getenv("VFIO_DEV2")));
+	ASSERT_EQ(0, vfc_load(&b, &bulk, s));
+	vfc_close(d);
+	*d = b;
+	AT_STATE(VFC_STOP);
+	world_take(_metadata, t, &after);
+	world_equal(_metadata, t, before, &after);
+	world_free(&after);
+}
+
 TEST_F_TIMEOUT(stop, DEV_03_stream_is_of_the_stop, 60)
 {
 	static const struct vfc_io bulk = { false, 0 };
-	struct world before = {}, after = {};
-	struct vfc_dev *d = &self->t.d, b;
+	struct vfc_dev *d = &self->t.d;
+	struct world before = {};
 	struct vfc_stream s = {};
 
 	if (!getenv("VFIO_DEV2"))
@@ -359,16 +381,8 @@ TEST_F_TIMEOUT(stop, DEV_03_stream_is_of_the_stop, 60)
 	disturb(_metadata, &self->t);
 	ASSERT_LT(0, vfc_save_segment(d, &bulk, &s));
 	disturb(_metadata, &self->t);
-	ASSERT_EQ(0, vfc_drain(d, &bulk, &s));
-	ASSERT_EQ(0, vfc_open(&b, getenv("VFIO_DEV2")));
-	ASSERT_EQ(0, vfc_load(&b, &bulk, &s));
-	vfc_close(d);
-	*d = b;
-	AT_STATE(VFC_STOP);
-	world_take(_metadata, &self->t, &after);
-	world_equal(_metadata, &self->t, &before, &after);
+	moves_as_it_was(_metadata, &self->t, &s, &before);
 	world_free(&before);
-	world_free(&after);
 	vfc_stream_free(&s);
 }
 
@@ -402,10 +416,9 @@ TEST_F(stop, DEV_03_ending_works_when_stopped)
  */
 TEST_F_TIMEOUT(stop, DEV_04_registers_after_restore, 60)
 {
-	static const struct vfc_io bulk = { false, 0 };
-	struct vfc_dev *d = &self->t.d, b;
+	struct vfc_dev *d = &self->t.d;
 	struct vfc_stream s = {};
-	struct world before = {}, after = {};
+	struct world before = {};
 	__u8 cfg[2][256], msix[2][4096];
 
 	if (!getenv("VFIO_DEV2"))
@@ -424,20 +437,12 @@ TEST_F_TIMEOUT(stop, DEV_04_registers_after_restore, 60)
 	ASSERT_EQ(256, vfc_region_read(d, AT_CFG, 0, cfg[0], 256));
 	ASSERT_EQ(4096, vfc_region_read(d, AT_MSIX, 0, msix[0], 4096));
 	ASSERT_NE(0, msix[0][0x800]);
-	ASSERT_EQ(0, vfc_drain(d, &bulk, &s));
-	ASSERT_EQ(0, vfc_open(&b, getenv("VFIO_DEV2")));
-	ASSERT_EQ(0, vfc_load(&b, &bulk, &s));
-	vfc_close(d);
-	*d = b;
-	AT_STATE(VFC_STOP);
-	world_take(_metadata, &self->t, &after);
-	world_equal(_metadata, &self->t, &before, &after);
+	moves_as_it_was(_metadata, &self->t, &s, &before);
 	ASSERT_EQ(256, vfc_region_read(d, AT_CFG, 0, cfg[1], 256));
 	ASSERT_EQ(4096, vfc_region_read(d, AT_MSIX, 0, msix[1], 4096));
 	ASSERT_EQ(0, memcmp(cfg[0], cfg[1], 256));
 	ASSERT_EQ(0, memcmp(msix[0], msix[1], 4096));
 	world_free(&before);
-	world_free(&after);
 	vfc_stream_free(&s);
 }
 

@@ -86,12 +86,29 @@ static bool exists(const char *uuid)
 	return access(path, F_OK) == 0;
 }
 
+/* Who removes it asks for it by @req, and waits; it works until it is closed. */
+static void removed_at_close(struct __test_metadata *_metadata,
+			     struct vfc_dev *d, const char *uuid, int req,
+			     __u32 state)
+{
+	struct remover r = { .uuid = uuid };
+	__u64 v;
+
+	ASSERT_EQ(0, pthread_create(&r.thread, NULL, remove_thread, &r));
+	ASSERT_LT(0, vfc_event_wait(req, 20000));
+	ASSERT_FALSE(remover_done(&r));
+	ASSERT_EQ(state, R4(VFC_STATE));
+	ASSERT_EQ(8, vfc_r8(d, VFC_OFFSET, &v));
+	vfc_close(d);
+	ASSERT_TRUE(remover_joins(&r));
+	ASSERT_EQ(0, r.ret);
+	ASSERT_FALSE(exists(uuid));
+}
+
 TEST_F_TIMEOUT(life, LIFE_02_V1_CAN_09_remove_in_each_state, 120)
 {
 	struct vfc_dev *d = &self->own;
-	struct remover r;
 	unsigned int i;
-	__u64 v;
 	int req;
 
 	for (i = 0; i < ARRAY_SIZE(vt_states); i++) {
@@ -106,18 +123,7 @@ TEST_F_TIMEOUT(life, LIFE_02_V1_CAN_09_remove_in_each_state, 120)
 		vt_reach(_metadata, d, vt_states[i]);
 		if (vt_states[i] == VFC_SAVING || vt_states[i] == VFC_PRECOPY)
 			ASSERT_LT(0, R8(VFC_SIZE));
-		r = (struct remover){ .uuid = self->uuid };
-		ASSERT_EQ(0, pthread_create(&r.thread, NULL, remove_thread,
-					    &r));
-		/* It asks for the device, and waits. */
-		ASSERT_LT(0, vfc_event_wait(req, 20000));
-		ASSERT_FALSE(remover_done(&r));
-		ASSERT_EQ(vt_states[i], R4(VFC_STATE));
-		ASSERT_EQ(8, vfc_r8(d, VFC_OFFSET, &v));
-		vfc_close(d);
-		ASSERT_TRUE(remover_joins(&r));
-		ASSERT_EQ(0, r.ret);
-		ASSERT_FALSE(exists(self->uuid));
+		removed_at_close(_metadata, d, self->uuid, req, vt_states[i]);
 		close(req);
 	}
 }
@@ -126,7 +132,6 @@ TEST_F_TIMEOUT(life, LIFE_02_V1_CAN_09_remove_in_each_state, 120)
 TEST_F_TIMEOUT(life, V1_CAN_09_remove_at_each_point, 120)
 {
 	struct vfc_dev *d = &self->own;
-	struct remover r;
 	enum vt_point point;
 	__u32 state;
 	int req;
@@ -137,15 +142,7 @@ TEST_F_TIMEOUT(life, V1_CAN_09_remove_at_each_point, 120)
 			req = bind_req(d);
 			ASSERT_LE(0, req);
 			ASSERT_EQ(0, vt_advance(d, state, point));
-			r = (struct remover){ .uuid = self->uuid };
-			ASSERT_EQ(0, pthread_create(&r.thread, NULL,
-						    remove_thread, &r));
-			ASSERT_LT(0, vfc_event_wait(req, 20000));
-			ASSERT_FALSE(remover_done(&r));
-			ASSERT_EQ(state, R4(VFC_STATE));
-			vfc_close(d);
-			ASSERT_TRUE(remover_joins(&r));
-			ASSERT_EQ(0, r.ret);
+			removed_at_close(_metadata, d, self->uuid, req, state);
 			close(req);
 		}
 	}

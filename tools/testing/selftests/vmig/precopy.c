@@ -664,20 +664,11 @@ TEST_F_TIMEOUT(bound, V1_PRE_05_V1_RES_22_while_resuming, 60)
 /* Fill @buf with records that nobody needs; the next one has number @seq. */
 static size_t fill_optional(__u8 *buf, size_t size, __u64 *seq)
 {
-	const size_t n = sizeof(struct vmig_rec) + VMIG_BLOB_MAX;
 	size_t at;
 
-	for (at = 0; at + n <= size; at += n) {
-		struct vmig_rec *rec = (struct vmig_rec *)(buf + at);
-
-		memset(rec, 0, n);
-		rec->type = 77;
-		rec->flags = VMIG_REC_F_OPTIONAL;
-		rec->length = VMIG_BLOB_MAX;
-		rec->seq = (*seq)++;
-		if (vmr_seal(rec, n))
+	for (at = 0; at + VMR_OPTIONAL <= size; at += VMR_OPTIONAL)
+		if (vmr_optional(buf + at, (*seq)++))
 			return 0;
-	}
 	return at;
 }
 

@@ -805,8 +805,7 @@ TEST_F(resume_more, V1_RES_22_length_is_bounded)
 /* Optional records without end would keep the parser busy without end. */
 TEST_F_TIMEOUT(resume_more, V1_RES_22_optional_records_are_limited, 60)
 {
-	struct vmig_rec *rec = calloc(1, sizeof(*rec) + VMIG_BLOB_MAX);
-	const size_t n = sizeof(*rec) + VMIG_BLOB_MAX;
+	void *rec = malloc(VMR_OPTIONAL);
 	struct vfc_stream *s = &self->t.s;
 	struct vfc_dev *d = self->d;
 	struct vmr_list l;
@@ -819,14 +818,10 @@ TEST_F_TIMEOUT(resume_more, V1_RES_22_optional_records_are_limited, 60)
 	ASSERT_EQ(0, vmr_parse(&l, s->buf, s->len));
 	SET(VFC_RESUMING);
 	ASSERT_EQ(8, vfc_feed(d, &vt_bulk, s->buf, l.rec[0].len));
-	rec->type = 77;
-	rec->flags = VMIG_REC_F_OPTIONAL;
-	rec->length = VMIG_BLOB_MAX;
 	for (i = 1; i <= MAX_OPTIONAL + 1; i++) {
-		rec->seq = i;
-		ASSERT_EQ(0, vmr_seal(rec, n));
+		ASSERT_EQ(0, vmr_optional(rec, i));
 		ASSERT_EQ(i <= MAX_OPTIONAL ? 8 : -EINVAL,
-			  vfc_feed(d, &vt_bulk, rec, n))
+			  vfc_feed(d, &vt_bulk, rec, VMR_OPTIONAL))
 			TH_LOG("record %llu", (unsigned long long)i);
 	}
 	ASSERT_EQ(-EINVAL, vfc_set(d, VFC_RUNNING));
