@@ -3,6 +3,7 @@
  * A walker over the records of a vmig stream. The checksum is the kernel's own
  * (AF_ALG), so that there is no second implementation to keep right.
  */
+#define _GNU_SOURCE	/* accept4() */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,34 +67,48 @@ size_t vmr_count(const struct vmr_list *l, unsigned int type)
 	return n;
 }
 
-int vmr_crc32c(const void *buf, size_t len, __u32 *crc)
+/* A socket of the kernel's crc32c: or -errno. */
+static int crc_socket(void)
 {
 	struct sockaddr_alg addr = {
 		.salg_family = AF_ALG,
 		.salg_type = "hash",
 		.salg_name = "crc32c",
 	};
-	int tfm, op, ret = 0;
+	int tfm, op = -1;
 
 	tfm = socket(AF_ALG, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (tfm < 0)
 		return -errno;
-	if (bind(tfm, (struct sockaddr *)&addr, sizeof(addr))) {
-		ret = -errno;
-		goto out;
-	}
-	op = accept(tfm, NULL, NULL);
-	if (op < 0) {
-		ret = -errno;
-		goto out;
-	}
-	if (send(op, buf, len, 0) != (ssize_t)len ||
-	    read(op, crc, sizeof(*crc)) != sizeof(*crc))
-		ret = -EIO;
-	close(op);
-out:
+	if (!bind(tfm, (struct sockaddr *)&addr, sizeof(addr)))
+		op = accept4(tfm, NULL, NULL, SOCK_CLOEXEC);
+	if (op < 0)
+		op = -errno;
 	close(tfm);
-	return ret;
+	return op;
+}
+
+/*
+ * One socket for all sums of a thread: the kernel frees sockets a while after they
+ * were closed, and tests that measure its memory would see them.
+ */
+int vmr_crc32c(const void *buf, size_t len, __u32 *crc)
+{
+	static __thread int op = -1;
+	static __thread pid_t owner;
+
+	if (op < 0 || owner != getpid()) {	/* a parent's is in use there */
+		op = crc_socket();
+		owner = getpid();
+	}
+	if (op < 0)
+		return op;
+	if (send(op, buf, len, 0) == (ssize_t)len &&
+	    read(op, crc, sizeof(*crc)) == sizeof(*crc))
+		return 0;
+	close(op);
+	op = -1;
+	return -EIO;
 }
 
 int vmr_seal(void *rec, size_t len)
