@@ -9,11 +9,13 @@
 
 #define UNITS	4
 #define VALUE	31337
+#define SECTION	65536
 
 FIXTURE(corrupt) {
 	struct vt t;
 	struct vfc_dev *d;
 	struct vmr_list l;
+	__u64 section;
 };
 
 FIXTURE_VARIANT(corrupt) {
@@ -28,6 +30,10 @@ FIXTURE_SETUP(corrupt)
 	struct vt *t = &self->t;
 
 	vt_open_two(_metadata, t);
+	/* Each of many streams has the driver clear a section that was mapped. */
+	self->section = vfc_section(&t->a);
+	if (vt_has_knob(&t->a, "section_size"))
+		vt_resize_both(_metadata, t, SECTION, SECTION);
 	vt_by_mmap(_metadata, t, variant->mapped);
 	vt_small_stream(_metadata, &t->a, t->m, UNITS, VALUE, &t->s);
 	self->d = t->two ? &t->b : &t->a;
@@ -37,6 +43,7 @@ FIXTURE_SETUP(corrupt)
 FIXTURE_TEARDOWN(corrupt)
 {
 	vmr_free(&self->l);
+	vt_section_set_both(&self->t, self->section, self->section);
 	vt_close(&self->t);
 }
 
