@@ -124,8 +124,10 @@ TEST_F(saving, V1_SAV_01_V1_SAV_07_pending_while_dirtying)
 	struct vfc_dev *d = &self->t.a;
 	const struct vfc_model *m = self->t.m;
 	struct vfc_dev *to = self->t.two ? &self->t.b : d;
-	__u64 seq, pending;
+	__u64 seq, pending, size;
 	unsigned int i;
+	bool staged;
+	__u8 byte;
 
 	if (variant->io.mmap && !d->area_size)
 		SKIP(return, VT_NO_MMAP);
@@ -140,9 +142,13 @@ TEST_F(saving, V1_SAV_01_V1_SAV_07_pending_while_dirtying)
 	for (i = 0; i < 50; i++) {
 		R8(VFC_PENDING);	/* acknowledges the one before */
 		R8(VFC_OFFSET);
+		/* Nothing may have been there just then, and now there is. */
+		staged = vfc_rd(d, 0, &byte, 1) == 1;
 		pending = R8(VFC_PENDING);
-		ASSERT_LE(R8(VFC_SIZE), pending);
-		if (pending)
+		size = R8(VFC_SIZE);
+		if (staged)
+			ASSERT_LE(size, pending);
+		if (size)
 			ASSERT_LT(0, vfc_save_segment(d, &variant->io,
 						      &self->t.s));
 	}
