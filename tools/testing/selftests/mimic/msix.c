@@ -556,15 +556,21 @@ TEST_F_TIMEOUT(msix, DEV_05_exact_over_migrations, AT_DEV05_TIMEOUT)
 
 #define LONG_WORK	200	/* commands; a device is busy with them for a while */
 
-/* Work with a message for each command. */
+/*
+ * Work with a message for each command: to guest memory, and every other one so
+ * much to the device's own that nobody who looks in between comes too late, also
+ * where the device and its client take turns on one processor.
+ */
 static void put_work(struct at_ring *r)
 {
 	struct mimic_accel_desc desc;
 	unsigned int i;
 
 	for (i = 0; i < LONG_WORK; i++) {
-		desc = at_irq(at_desc(MIMIC_ACCEL_OP_FILL_G, 0, AT_MEM_IOVA,
-				      60000));
+		desc = i % 2 ? at_desc(MIMIC_ACCEL_OP_FILL_D, 0, 0, 1 << 20) :
+			       at_desc(MIMIC_ACCEL_OP_FILL_G, 0, AT_MEM_IOVA,
+				       60000);
+		desc = at_irq(desc);
 		desc.pattern = i + 1;
 		at_put(r, &desc);
 	}
