@@ -408,6 +408,11 @@ void vmig_section_clear(struct vmig_device *vmig)
 	vmig->section_used = 0;
 }
 
+/*
+ * QEMU 7.2 copies a segment out of its mapping in one thread while another one
+ * continues the guest, which ends the session, and then sends what it has copied:
+ * let it be what was staged. The next session finds nothing of it.
+ */
 static void vmig_session_end(struct vmig_device *vmig)
 {
 	struct vmig_session *session = vmig->session;
@@ -419,7 +424,8 @@ static void vmig_session_end(struct vmig_device *vmig)
 		vmig_mems(vmig, vmig_mem_untrack);
 	vmig->session = NULL;
 	vmig->staged_serial++;
-	vmig_section_clear(vmig);
+	if (session->resume)
+		vmig_section_clear(vmig);
 	vmig_session_free(session);
 }
 
@@ -697,6 +703,7 @@ void vmig_fail(struct vmig_device *vmig)
 	from = vmig->state;
 	vmig_lower(vmig, VMIG_RUN_NONE);
 	vmig_session_end(vmig);
+	vmig_section_clear(vmig);
 	vmig->state = VMIG_STATE_ERROR;
 	trace_vmig_state(vmig, from, vmig->state);
 	mutex_unlock(&vmig->lock);

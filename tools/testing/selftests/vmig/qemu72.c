@@ -560,7 +560,10 @@ static void one_interleaving(struct run *r, const char *words, bool broken)
 			   TWICE_COMPLETE T2);
 }
 
-/* Between the size and the data the session must not end. */
+/*
+ * Between the size and the data the session must not end, but for a client that
+ * has the section mapped: what was staged stays there when the guest goes on.
+ */
 #define BEFORE_DATA	3
 
 TEST_F_TIMEOUT(qemu72, V1_Q7_T8_any_interleaving, 120)
@@ -575,7 +578,8 @@ TEST_F_TIMEOUT(qemu72, V1_Q7_T8_any_interleaving, 120)
 	for (i = 0; i < POINTS; i++) {
 		for (j = i; j < POINTS; j++) {
 			interleave(words, "set=2 ", i, "set=1 ", j);
-			one_interleaving(&r, words, j == BEFORE_DATA);
+			one_interleaving(&r, words, j == BEFORE_DATA &&
+					 !variant->io.mmap);
 		}
 	}
 }

@@ -26,12 +26,15 @@ LEFT = 4 * MIB
 LONGEST = 0.5
 
 
-def stop_and_cont(src, relay):
-    """Pause the guest for a random time in pre-copy, where relay holds it."""
+def stop_and_cont(src, relay, held=False):
+    """Pause the guest in pre-copy, where relay holds it: for a random time in which
+    the stream goes on, or so that the stream does not move at all."""
     src.qmp.execute("stop")
-    relay.go_on()
-    time.sleep(random.uniform(0, LONGEST))
+    if not held:
+        relay.go_on()
+        time.sleep(random.uniform(0, LONGEST))
     src.qmp.execute("cont")
+    relay.go_on()
     vmlib.precopy_info(src, "pre-copy after a pause")
 
 
@@ -55,7 +58,8 @@ def hop(tap, scene, load, name, mdev, reached):
     say("first pause: stream %d bytes, device %d bytes" % sent)
     vmlib.allow_bandwidth(src, SLOW)
     load.wait_progress()    # so that there is RAM to send, whatever was left
-    stop_and_cont(src, relay)
+    # in the middle of a segment, or of RAM
+    stop_and_cont(src, relay, held=True)
     for _ in range(1, TIMES):
         sent = hold_after(relay, sent[0] + random.randrange(MIB))
         say("next pause: stream %d bytes, device %d bytes" % sent)
