@@ -408,6 +408,12 @@ void vmig_section_clear(struct vmig_device *vmig)
 	vmig->section_used = 0;
 }
 
+/* Is there a segment that the client may not have collected? */
+static bool vmig_session_in_doubt(const struct vmig_session *session)
+{
+	return session->save && session->save->segment.len;
+}
+
 /*
  * QEMU 7.2 copies a segment out of its mapping in one thread while another one
  * continues the guest, which ends the session, and then sends what it has copied:
@@ -424,7 +430,7 @@ static void vmig_session_end(struct vmig_device *vmig)
 		vmig_mems(vmig, vmig_mem_untrack);
 	vmig->session = NULL;
 	vmig->staged_serial++;
-	if (session->resume)
+	if (!vmig_session_in_doubt(session))
 		vmig_section_clear(vmig);
 	vmig_session_free(session);
 }

@@ -235,11 +235,27 @@ TEST_F(discovery, V1_DISC_08_mapping_lives)
 	}
 	ASSERT_EQ(0, vfc_reset(d));
 	ASSERT_TRUE(all_zero(d->map, d->area_size));
-	/* A session leaves nothing behind. */
+	/* A session leaves nothing behind that was collected, */
 	SET(VFC_SAVING);
 	ASSERT_LT(0, vfc_save_segment(d, &vt_mmap, &self->t.s));
 	ASSERT_FALSE(all_zero(d->map, d->area_size));
+	R8(VFC_PENDING);
 	SET(VFC_RUNNING);
+	ASSERT_TRUE(all_zero(d->map, d->area_size));
+	/* and what may still be copied stays until the next one, or a reset. */
+	SET(VFC_SAVING);
+	vfc_stream_free(&self->t.s);
+	ASSERT_LT(0, vfc_save_segment(d, &vt_mmap, &self->t.s));
+	SET(VFC_RUNNING);
+	ASSERT_EQ(0, memcmp(d->map, self->t.s.buf, self->t.s.len));
+	SET(VFC_RESUMING);
+	ASSERT_TRUE(all_zero(d->map, d->area_size));
+	ASSERT_EQ(0, vfc_reset(d));
+	SET(VFC_SAVING);
+	ASSERT_LT(0, vfc_save_segment(d, &vt_mmap, &self->t.s));
+	SET(VFC_RUNNING);
+	ASSERT_FALSE(all_zero(d->map, d->area_size));
+	ASSERT_EQ(0, vfc_reset(d));
 	ASSERT_TRUE(all_zero(d->map, d->area_size));
 }
 

@@ -128,6 +128,7 @@ static void forget_section(struct oracle *o)
 	memset(o->flags, 0, o->high);
 	o->high = 0;
 	o->seen = 0;
+	o->left = false;
 }
 
 static void flag(struct oracle *o, __u64 at, __u64 len, __u8 flags)
@@ -144,13 +145,13 @@ static bool is_zero(const struct oracle *o, __u64 at)
 		return false;
 	if (saving(o))
 		return o->staged == ORACLE_STAGED && at >= o->len_max;
-	return true;
+	return !o->left || at >= o->left_max;
 }
 
 /* May what is seen now be expected to be there later as well? */
 static bool is_constant(const struct oracle *o)
 {
-	return saving(o) && o->staged == ORACLE_STAGED;
+	return saving(o) ? o->staged == ORACLE_STAGED : o->left;
 }
 
 static bool byte_is_wrong(struct oracle_expect *e, __u64 at, __u8 is, int want)
@@ -201,7 +202,7 @@ static bool all_new(const struct oracle *o, __u64 at, __u64 len)
 {
 	__u64 i;
 
-	if (!is_constant(o) || at + len > o->len_min)
+	if (!saving(o) || !is_constant(o) || at + len > o->len_min)
 		return false;
 	for (i = 0; i < len && at + i < o->high; i++)
 		if (o->flags[at + i])
@@ -590,8 +591,19 @@ static void stop_saving(struct oracle *o)
 		o->pending_min += o->len_min;
 }
 
+/* The session ends, and what the client may still be copying stays. */
+static void leave_segment(struct oracle *o)
+{
+	o->left = true;
+	o->left_max = o->staged == ORACLE_STAGED ? o->len_max :
+						   oracle_section(o);
+	o->seen = 0;
+}
+
 static void enter(struct oracle *o, __u32 state)
 {
+	bool leaves = saving(o) && o->staged != ORACLE_NONE &&
+		      state < ORACLE_SAVING;
 	bool session = saving(o) || o->state == ORACLE_RESUMING;
 
 	if (state == o->state)
@@ -601,8 +613,11 @@ static void enter(struct oracle *o, __u32 state)
 		stop_saving(o);
 		return;
 	}
+	if (leaves)
+		leave_segment(o);
 	o->state = state;
-	if (session || state == ORACLE_RESUMING)
+	if ((session && !leaves) || state == ORACLE_RESUMING ||
+	    (saving(o) && o->left))
 		forget_section(o);
 	begin(o);
 	o->poisoned = false;

@@ -138,6 +138,9 @@ enum oracle_staged {
  * @pending: see there
  * @pending_min: least value otherwise
  * @rest_min: least value without the staged segment
+ * @left: a session ended with a segment that was, or may have been, staged: it is
+ *	in the section until the next session or a reset
+ * @left_max: the segment's largest size
  * @poisoned: the stream was refused
  * @in: the stream that comes in
  * @bytes: the section, as far as @flags say so
@@ -160,6 +163,8 @@ struct oracle {
 	__u64 pending;
 	__u64 pending_min;
 	__u64 rest_min;
+	bool left;
+	__u64 left_max;
 	bool poisoned;
 	struct oracle_stream in;
 	__u8 *bytes;

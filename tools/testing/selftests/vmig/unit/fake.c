@@ -403,6 +403,10 @@ static bool fake_complete(const struct fake *f)
 
 static void fake_enter(struct fake *f, __u32 v)
 {
+	/* Somebody may be copying it, and the guest goes on. */
+	bool keep = fake_saving(f) && f->staged && v < ORACLE_SAVING &&
+		    f->bug != FAKE_TORN;
+
 	if (f->state == ORACLE_PRECOPY && v == ORACLE_SAVING) {
 		fake_stop(f);
 		return;
@@ -410,7 +414,7 @@ static void fake_enter(struct fake *f, __u32 v)
 	if (f->state == ORACLE_RESUMING)
 		apply(f);
 	drop(f);
-	if (f->state > ORACLE_RUNNING)
+	if (f->state > ORACLE_RUNNING && !keep)
 		memset(f->section, 0, sizeof(f->section));
 	f->state = v;
 	if (fake_saving(f))

@@ -23,6 +23,7 @@ enum fake_bug {
 	FAKE_NOT_LATCHED,	/* a refusal is forgotten */
 	FAKE_STALE_BEHIND,	/* old bytes behind a shorter segment */
 	FAKE_STALE_BUFFER,	/* a commit does not clear the section */
+	FAKE_TORN,		/* the end of a session clears what may be copied */
 	FAKE_STICKY_ZERO,	/* pending stays zero in pre-copy */
 	FAKE_RESERVED_BITS,	/* reserved bits are ignored */
 	FAKE_BACK_TO_PRECOPY,	/* 2 to 3 is accepted */

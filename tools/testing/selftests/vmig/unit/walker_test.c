@@ -112,6 +112,10 @@ FIXTURE_VARIANT_ADD(bug, V1_RES_08_stale_buffer) {
 	.bug = FAKE_STALE_BUFFER
 };
 
+FIXTURE_VARIANT_ADD(bug, V1_Q7_T8_segment_is_torn) {
+	.bug = FAKE_TORN
+};
+
 FIXTURE_VARIANT_ADD(bug, V1_SAV_02_zero_sticks) {
 	.bug = FAKE_STICKY_ZERO
 };
