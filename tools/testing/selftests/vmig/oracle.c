@@ -617,7 +617,7 @@ static void enter(struct oracle *o, __u32 state)
 		leave_segment(o);
 	o->state = state;
 	if ((session && !leaves) || state == ORACLE_RESUMING ||
-	    (saving(o) && o->left))
+	    (o->left && state > ORACLE_RUNNING))
 		forget_section(o);
 	begin(o);
 	o->poisoned = false;
