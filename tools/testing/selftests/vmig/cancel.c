@@ -410,9 +410,10 @@ TEST_F_TIMEOUT(cancel, V1_CAN_05_beside_a_reader, 60)
 
 	dirty(_metadata, &self->t);
 	ASSERT_EQ(0, pthread_create(&thread, NULL, keep_reading, &r));
-	for (i = 0; i < 60 || (!r.segments && i < 2000); i++) {
+	for (i = 0; i < 60 || (!r.segments && i < 400); i++) {
 		SET(i % 2 ? VFC_SAVING : VFC_PRECOPY);
-		vfc_sleep_ms(i % 7);
+		/* The longer, the longer the reader has got nothing. */
+		vfc_sleep_ms(i % 7 + (r.segments ? 0 : i / 4));
 		start = vfc_now_us();
 		ret = i % 5 ? vfc_w4(d, VFC_STATE, VFC_RUNNING) : vfc_reset(d);
 		start = vfc_now_us() - start;
