@@ -789,10 +789,23 @@ def run_state(vm):
     return vm.qmp.execute("query-status")["status"]
 
 
+def device_runs(vm):
+    """Does the VM's device run, as far as it was ever stopped?"""
+    trace = vm.scene.trace
+    return not vm.mdev or trace.state(vm.mdev) in (None, trace.RUNNING)
+
+
 def wait_running(vm, state="running"):
-    """Wait for a run state of QEMU, by default that of a guest that runs."""
+    """Wait for a run state of QEMU, by default that of a guest that runs.
+
+    After a migration that failed QEMU says so before it has told its devices: its
+    migration thread starts the guest, and lets others go on in between.
+    """
     wait_until("%s in %s" % (state, vm.name), 60,
                lambda: run_state(vm) == state, 0.02)
+    if state == "running":
+        wait_until("a device that runs in %s" % vm.name, 60,
+                   lambda: device_runs(vm), 0.02)
 
 
 def precopy_info(src, what):
