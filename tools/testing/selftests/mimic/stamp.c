@@ -326,7 +326,7 @@ TEST_F(stamp, dma_fault_stops_it)
 	struct at_job ok;
 
 	at_msix(_metadata, d, fds);
-	at_job_start(_metadata, d, &j);
+	at_job_begin(_metadata, d, &j);
 	ASSERT_EQ(1, vfc_event_wait(fds[0], AT_DEADLINE_MS));
 	ASSERT_EQ(MIMIC_ACCEL_INT_STAMP, REG(MIMIC_ACCEL_INT_STATUS));
 	ASSERT_EQ(0, RUNNING());
@@ -356,7 +356,7 @@ TEST_F(stamp, read_only_guest_page)
 	struct at_mem ro;
 
 	at_mem_map(_metadata, d, &ro, AT_HOLE_IOVA, 2 * AT_PAGE, AT_RO);
-	at_job_start(_metadata, d, &j);
+	at_job_begin(_metadata, d, &j);
 	AT_WAIT(!RUNNING());
 	ASSERT_EQ(MIMIC_ACCEL_CPL_DMA_FAULT, REG(MIMIC_ACCEL_STAMP_STATUS));
 	ASSERT_EQ(0, SEQ());
