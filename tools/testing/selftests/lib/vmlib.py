@@ -37,6 +37,9 @@ MIB = 1 << 20
 BOOT_LIMIT = 180
 COMMAND_LIMIT = 90
 MIGRATE_LIMIT = 300
+# A downtime in which all that a Workload writes again and again can be sent, 40 MiB,
+# where an emulated processor sends the least; all there is would take longer. ms
+CONVERGES = 8000
 # A serial port of QEMU under nested virtualization may forget an interrupt
 KICK = 8
 
@@ -704,7 +707,7 @@ class Figures:
         return text
 
 
-def start_migration(src, uri, bandwidth=512 * MIB, downtime=1000, phases=False,
+def start_migration(src, uri, bandwidth=512 * MIB, downtime=CONVERGES, phases=False,
                     return_path=True):
     """Begin, and return. With return_path the source hears that a load failed;
     but QEMU 7.2 may call a cancelled migration 'failed' then."""
@@ -719,14 +722,17 @@ def migration_info(src):
     return src.qmp.execute("query-migrate")
 
 
+def device_migration(vm):
+    """What the VM's device says of its migration now, by the names of the lines.
+    It is asked often, and the trace would take long."""
+    lines = read_file(vm.mdev.knob("migration")).splitlines()
+    return dict(line.split(": ", 1) for line in lines if ": " in line)
+
+
 def device_bytes(src):
-    """What the device gave out in the session that it saves now, if any. It is
-    asked often, and the trace would take long."""
-    if not src.mdev:
-        return 0
-    found = re.search(r"^session: saving\n(?:.*\n)*?bytes: (\d+)$",
-                      read_file(src.mdev.knob("migration")), re.MULTILINE)
-    return int(found[1]) if found else 0
+    """What the device gave out in the session that it saves now, if any."""
+    now = device_migration(src) if src.mdev else {}
+    return int(now["bytes"]) if now.get("session") == "saving" else 0
 
 
 def wait_status(src, status, limit=MIGRATE_LIMIT):
@@ -762,7 +768,7 @@ def wait_migration(src, until=("completed",), limit=MIGRATE_LIMIT, progress=None
         time.sleep(0.02)
 
 
-def allow_downtime(src, ms):
+def allow_downtime(src, ms=CONVERGES):
     """Change the limit of a running migration, so that it can converge."""
     src.qmp.execute("migrate-set-parameters", downtime_limit=ms)
 
@@ -790,9 +796,8 @@ def run_state(vm):
 
 
 def device_runs(vm):
-    """Does the VM's device run, as far as it was ever stopped?"""
-    trace = vm.scene.trace
-    return not vm.mdev or trace.state(vm.mdev) in (None, trace.RUNNING)
+    """Does the VM's device run, where it has one?"""
+    return not vm.mdev or device_migration(vm)["state"] == "RUNNING"
 
 
 def wait_running(vm, state="running"):
@@ -830,7 +835,7 @@ def end_migration(src, dst, progress=progress_line, state="running"):
 
 
 def migrate(src, dst, progress=progress_line, precopy=0, load=None,
-            downtime=1000, state="running", **options):
+            downtime=CONVERGES, state="running", **options):
     """Migrate to a destination() and end the source. Returns Figures.
 
     precopy: bytes of device data that have to go before the guest is stopped;

@@ -39,7 +39,7 @@ def goes_on(tap, load, until, name):
 def cancelled_at_switchover(tap, scene, load, mdev):
     src = load.vm
     dst = destination(scene, "at-switchover", mdev)
-    vmlib.start_migration(src, dst.uri, downtime=2000, phases=True,
+    vmlib.start_migration(src, dst.uri, phases=True,
                           return_path=False)
     vmlib.wait_status(src, "pre-switchover")
     path = scene.trace.path(src.mdev)
@@ -59,7 +59,7 @@ def saved(scene, load, name, mdev):
     """A migration whose device is saved, and whose source waits for the end."""
     dst = destination(scene, name, mdev)
     relay = scene.relay(load.vm, dst)
-    vmlib.start_migration(load.vm, relay.uri, downtime=2000)
+    vmlib.start_migration(load.vm, relay.uri)
     vmlib.wait_saved(load.vm, dst)
     return dst, relay
 
@@ -92,7 +92,7 @@ def test(tap, scene):
     failed_when_saved(tap, scene, load, target)
 
     dst = scene.destination("destination", target)
-    figures = vmlib.migrate(src, dst, downtime=2000)
+    figures = vmlib.migrate(src, dst)
     say(figures)
     tap.ok(figures.device > 0, "V1-CAN-10 then a whole migration succeeds",
            figures)

@@ -52,7 +52,7 @@ def test(tap, scene):
         tap.ok(True, "V1-CAN-02 cancelled %s: the source works on" % where)
 
     dst = scene.destination("destination", target)
-    figures = vmlib.migrate(src, dst, downtime=2000)
+    figures = vmlib.migrate(src, dst)
     say(figures)
     tap.ok(figures.device > 0, "V1-CAN-10 then a whole migration succeeds", figures)
     load.moved_to(dst)

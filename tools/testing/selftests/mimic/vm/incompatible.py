@@ -27,7 +27,7 @@ def refused(tap, scene, load, mdev, what):
 
     dst = scene.destination("refused-%s" % mdev.uuid[:8], mdev)
     dst.expected = REFUSED
-    vmlib.start_migration(src, dst.uri, downtime=2000)
+    vmlib.start_migration(src, dst.uri)
     info, _ = vmlib.wait_migration(src, until=("failed",))
     vmlib.wait_running(src)
     status = dst.wait_exit()
@@ -55,7 +55,7 @@ def test(tap, scene):
     tap.ok(not error, "VER-11 a compatible one: the version is accepted",
            "errno %d" % error)
     dst = scene.destination("destination", target)
-    figures = vmlib.migrate(src, dst, downtime=2000)
+    figures = vmlib.migrate(src, dst)
     say(figures)
     tap.ok(figures.device > 0, "VER-11 a compatible one: the stream is accepted",
            figures)

@@ -26,7 +26,7 @@ def in_precopy(src, dst):
 
 
 def at_switchover(src, dst):
-    vmlib.start_migration(src, dst.uri, downtime=2000, phases=True)
+    vmlib.start_migration(src, dst.uri, phases=True)
     vmlib.wait_status(src, "pre-switchover")
     dst.kill()
     # wait_migration() lets the source go on into nothing
@@ -34,7 +34,7 @@ def at_switchover(src, dst):
 
 def when_loaded(src, dst):
     relay = src.scene.relay(src, dst)
-    vmlib.start_migration(src, relay.uri, downtime=2000)
+    vmlib.start_migration(src, relay.uri)
     vmlib.wait_saved(src, dst)
     dst.kill()
     relay.cut()
@@ -69,7 +69,7 @@ def test(tap, scene):
                "source %s, destination %s" % (here, there))
 
     dst = scene.destination("destination", target)
-    figures = vmlib.migrate(src, dst, downtime=2000)
+    figures = vmlib.migrate(src, dst)
     say(figures)
     tap.ok(figures.device > 0, "V1-CAN-10 then a whole migration succeeds",
            figures)

@@ -22,7 +22,7 @@ def test(tap, scene):
 
     dst = scene.destination("destination", scene.mdev(two, "mimic-accel_8"))
     figures = vmlib.migrate(src, dst, phases=True, precopy=20 * vmlib.MIB,
-                            load=load, downtime=3000)
+                            load=load)
     say(figures)
     tap.ok(figures.device > 0, "V1-Q7-T1 a busy guest migrates", figures)
     tap.ok(figures.precopy_device > figures.stop_device,

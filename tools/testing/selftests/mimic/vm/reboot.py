@@ -55,7 +55,7 @@ def end(tap, src, dst, name):
     """Let the migration end; two sessions were in its stream."""
     trace = src.scene.trace
     vmlib.allow_bandwidth(src, 512 * MIB)
-    vmlib.allow_downtime(src, 5000)
+    vmlib.allow_downtime(src)
     vmlib.wait_migration(src)
     came_up = src.agent.came_up(0)
     figures = vmlib.end_migration(src, dst)

@@ -38,7 +38,7 @@ def test(tap, scene):
     for number, (what, parent, size) in enumerate(hops):
         target = section(scene.mdev(parent, "mimic-accel_8"), size)
         dst = scene.destination("hop-%d" % number, target)
-        figures = vmlib.migrate(src, dst, downtime=3000)
+        figures = vmlib.migrate(src, dst)
         say("%s: %s" % (what, figures))
         load.moved_to(dst)
         say(load.wait_progress())

@@ -71,7 +71,7 @@ def hop(tap, scene, load, name, mdev, reached):
            "V1-Q7-T8 %s: %d pauses in pre-copy" % (name, TIMES), path)
 
     vmlib.allow_bandwidth(src, 512 * MIB)
-    vmlib.allow_downtime(src, 3000)
+    vmlib.allow_downtime(src)
     figures = vmlib.end_migration(src, dst)
     say(figures)
     load.moved_to(dst)
