@@ -39,8 +39,7 @@ def goes_on(tap, load, until, name):
 def cancelled_at_switchover(tap, scene, load, mdev):
     src = load.vm
     dst = destination(scene, "at-switchover", mdev)
-    vmlib.start_migration(src, dst.uri, phases=True,
-                          return_path=False)
+    vmlib.start_migration(src, dst.uri, phases=True, return_path=False)
     vmlib.wait_status(src, "pre-switchover")
     path = scene.trace.path(src.mdev)
     src.qmp.execute("migrate_cancel")

@@ -27,7 +27,7 @@ def test(tap, scene):
         dst = scene.destination("hop-%d" % hop, mdevs[hop % 2])
         # at once, without pre-copy of the device: its whole state is sent
         whole = hop in (1, HOPS)
-        figures = vmlib.migrate(vm, dst, downtime=60000 if whole else 2000)
+        figures = vmlib.migrate(vm, dst, downtime=60000 if whole else vmlib.CONVERGES)
         vm = dst
         load.moved_to(vm)
         say(figures)

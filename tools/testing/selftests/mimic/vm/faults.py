@@ -29,8 +29,7 @@ def fails(scene, src, name, target, step, skip, phases):
     dst.expected = COMPLAINTS
     if not phases:
         arm(src.mdev, step, skip, 1)
-    vmlib.start_migration(src, dst.uri, phases=phases,
-                          return_path=False)
+    vmlib.start_migration(src, dst.uri, phases=phases, return_path=False)
     if phases:
         vmlib.wait_status(src, "pre-switchover")
         arm(src.mdev, step, skip, 1)
