@@ -18,7 +18,7 @@ KSFT ?= $(OUTPUT)/ksft
 PATHS := $(addprefix $(OUTPUT)/,$(PROGRAMS))
 PATHS32 := $(PROGRAMS32:%=$(OUTPUT)/%32)
 TOOL_PATHS := $(addprefix $(OUTPUT)/,$(TOOLS))
-LIB := vfio_client vfio_model vmig_records
+LIB := vfio_client vfio_v2 vfio_model vmig_records
 LIB_OBJS := $(LIB:%=$(OUTPUT)/%.o)
 LIB_HEADERS := $(wildcard ../lib/*.h)
 
