@@ -45,4 +45,21 @@ static inline void mimic_compat_release(struct vfio_device *vfio)
 #define mimic_bin_attr_visible	const struct bin_attribute
 #endif
 
+/* MIG_DATA_SIZE is served by an op from 6.2 on, and by device_feature() before. */
+#ifdef VFIO_DEVICE_FEATURE_MIG_DATA_SIZE
+#define MIMIC_COMPAT_DATA_SIZE(fn)	.migration_get_data_size = fn,
+#else
+#define MIMIC_COMPAT_DATA_SIZE(fn)
+#endif
+
+/*
+ * A device that does not offer the v2 protocol has no vfio_migration_ops. But
+ * once it is registered with them, the core's debugfs uses them without asking
+ * whether they are still there; then they refuse instead.
+ */
+static inline bool mimic_compat_mig_ops_may_go(void)
+{
+	return !IS_ENABLED(CONFIG_VFIO_DEBUGFS);
+}
+
 #endif /* _MIMIC_COMPAT_H */

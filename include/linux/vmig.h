@@ -4,12 +4,14 @@
  *
  * A vendor driver embeds a struct vmig_device, describes its state as objects
  * (blobs and tracked memory) and starts and stops when told. The engine owns
- * everything else: the state machine, the v1 migration region, the stream, what
- * is sent when, and the checks on what is received. It knows VFIO but neither a
+ * everything else: the state machine, the v1 migration region, the v2 protocol with
+ * its data files, the stream, what is sent when, and the checks on what is received. It knows VFIO but neither a
  * bus nor a device model.
  *
  * Locks, outermost first:
  *
+ *   vmig_data.lock	buffer and position of a data file; held over copies
+ *			from and to user memory.
  *   vmig_device.lock	state and session. Never held over a copy from or to
  *			user memory, and never taken by a fault handler.
  *   (locks of the vendor driver, in its callbacks)
@@ -30,11 +32,14 @@ struct inode;
 struct mem_cgroup;
 struct module;
 struct page;
+struct vfio_device;
 struct vfio_info_cap;
 struct vfio_region_info;
 struct vm_area_struct;
+struct vmig_data;
 struct vmig_device;
 struct vmig_session;
+struct wait_queue_head;
 
 /**
  * enum vmig_state - device states, numbered as enum vfio_device_mig_state
@@ -165,6 +170,7 @@ struct vmig_ops {
  * @frozen: nothing may change the memory
  * @hidden: reads as zeros, because @pages is being filled by a resume
  * @blocked: mappings do not answer, because the BAR is not decoded
+ * @wake: woken when the first chunk becomes dirty; while @tracking, or NULL
  * @zero_mapped: the zero page stands for a hole somewhere, since @frozen
  * @inode: carries the address space in which all mappings of the memory are
  * @memcg: pays for pages that are first touched by other than a mapping; set
@@ -189,6 +195,7 @@ struct vmig_mem {
 	bool frozen;
 	bool hidden;
 	bool blocked;
+	struct wait_queue_head *wake;
 	bool zero_mapped;
 	struct inode *inode;
 	struct mem_cgroup *memcg;
@@ -257,6 +264,7 @@ struct vmig_stats {
  * struct vmig_config - description of a device, constant while it is registered
  * @name: of the device, for messages and traces
  * @ops: see there
+ * @vfio: the VFIO device
  * @ident: see there
  * @nr_blobs: entries of @blobs
  * @blobs: in the order in which they are sent
@@ -268,6 +276,7 @@ struct vmig_stats {
 struct vmig_config {
 	const char *name;
 	const struct vmig_ops *ops;
+	struct vfio_device *vfio;
 	const struct vmig_ident *ident;
 	unsigned int nr_blobs;
 	const struct vmig_blob *blobs;
@@ -276,10 +285,20 @@ struct vmig_config {
 	u32 section_size;
 };
 
+/* Protocols by which a device can be migrated. */
+#define VMIG_PROTOCOL_V1	1u	/* the migration region */
+#define VMIG_PROTOCOL_V2	2u	/* VFIO_DEVICE_FEATURE and data files */
+#define VMIG_PROTOCOLS		(VMIG_PROTOCOL_V1 | VMIG_PROTOCOL_V2)
+
 /**
  * struct vmig_device - a device that can migrate, embedded in the vendor's
  * @cfg: description
  * @lock: protects all members below
+ * @is_open: a client has it
+ * @protocols: VMIG_PROTOCOL_* that clients may use; constant while it is open
+ * @flags: optional states that there are, as VFIO_MIGRATION_*; constant while it
+ *	is open
+ * @precopy_v2: the client understands flags in struct vfio_precopy_info
  * @state: state of the one state machine, whichever protocol looks at it
  * @run: what the device was last told
  * @session: the saving or resuming session, if any
@@ -297,6 +316,10 @@ struct vmig_device {
 	const struct vmig_config *cfg;
 	/* Outermost; see above for what it protects. */
 	struct mutex lock;
+	bool is_open;
+	unsigned int protocols;
+	unsigned int flags;
+	bool precopy_v2;
 	enum vmig_state state;
 	enum vmig_run run;
 	struct vmig_session *session;
@@ -320,6 +343,8 @@ bool vmig_function_reset(struct vmig_device *vmig);
 void vmig_fail(struct vmig_device *vmig);
 enum vmig_state vmig_get_state(struct vmig_device *vmig);
 const char *vmig_state_name(enum vmig_state state);
+int vmig_set_protocols(struct vmig_device *vmig, unsigned int protocols);
+unsigned int vmig_get_protocols(struct vmig_device *vmig);
 void vmig_debugfs_add(struct vmig_device *vmig, struct dentry *dir);
 
 /* Version strings. */
@@ -347,5 +372,11 @@ ssize_t vmig_v1_read(struct vmig_device *vmig, char __user *buf, size_t count,
 ssize_t vmig_v1_write(struct vmig_device *vmig, const char __user *buf,
 		      size_t count, u64 off);
 int vmig_v1_mmap(struct vmig_device *vmig, struct vm_area_struct *vma, u64 off);
+
+/* v2 protocol. */
+struct file *vmig_v2_set_state(struct vmig_device *vmig, u32 target);
+u64 vmig_v2_get_data_size(struct vmig_device *vmig);
+int vmig_v2_feature(struct vmig_device *vmig, u32 flags, void __user *arg,
+		    size_t argsz);
 
 #endif /* _LINUX_VMIG_H */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * migration_version: on every type and on every instance that can migrate.
+ * migration_version: on every type and on every instance that can migrate; and
+ * migration_protocols: on those instances.
  *
  * A read gives the string that says what a stream from here needs; a write
  * succeeds if a stream from a source with the string that was written can be
@@ -166,7 +167,59 @@ static umode_t mimic_vdev_bin_visible(struct kobject *kobj,
 	return mimic_kobj_to_vdev(kobj)->type->share->migratable ? attr->attr.mode : 0;
 }
 
+static ssize_t migration_protocols_show(struct device *dev,
+					struct device_attribute *attr, char *buf)
+{
+	struct mimic_vdev *v = dev_get_drvdata(dev);
+	unsigned int protocols = vmig_get_protocols(&v->vmig);
+
+	return sysfs_emit(buf, "%s%s%s\n",
+			  protocols & VMIG_PROTOCOL_V1 ? "v1" : "",
+			  protocols == VMIG_PROTOCOLS ? " " : "",
+			  protocols & VMIG_PROTOCOL_V2 ? "v2" : "");
+}
+
+static ssize_t migration_protocols_store(struct device *dev,
+					 struct device_attribute *attr,
+					 const char *buf, size_t count)
+{
+	static const struct {
+		const char *text;
+		unsigned int protocols;
+	} choices[] = {
+		{ "v1", VMIG_PROTOCOL_V1 },
+		{ "v2", VMIG_PROTOCOL_V2 },
+		{ "v1 v2", VMIG_PROTOCOLS },
+		{ "v2 v1", VMIG_PROTOCOLS },
+	};
+	struct mimic_vdev *v = dev_get_drvdata(dev);
+	unsigned int protocols = 0;
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < ARRAY_SIZE(choices); i++)
+		if (sysfs_streq(buf, choices[i].text))
+			protocols = choices[i].protocols;
+	ret = vmig_set_protocols(&v->vmig, protocols);
+	return ret ?: count;
+}
+
+static DEVICE_ATTR_RW(migration_protocols);
+
+static struct attribute *mimic_vdev_attrs[] = {
+	&dev_attr_migration_protocols.attr,
+	NULL
+};
+
+static umode_t mimic_vdev_visible(struct kobject *kobj, struct attribute *attr,
+				  int n)
+{
+	return mimic_kobj_to_vdev(kobj)->type->share->migratable ? attr->mode : 0;
+}
+
 static const struct attribute_group mimic_vdev_group = {
+	.attrs		= mimic_vdev_attrs,
+	.is_visible	= mimic_vdev_visible,
 	.bin_attrs	= mimic_vdev_bin_attrs,
 	.is_bin_visible	= mimic_vdev_bin_visible,
 };

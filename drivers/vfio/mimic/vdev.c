@@ -138,6 +138,7 @@ static int mimic_init_vmig(struct mimic_vdev *v)
 	v->vmig_cfg = (struct vmig_config) {
 		.name		= dev_name(mdev_dev(v->mdev)),
 		.ops		= &mimic_vmig_ops,
+		.vfio		= &v->vfio,
 		.ident		= v->type->share->migratable ? &v->type->ident : NULL,
 		.nr_blobs	= ARRAY_SIZE(v->blobs),
 		.blobs		= v->blobs,
@@ -364,7 +365,7 @@ static int mimic_mmap(struct vfio_device *vfio, struct vm_area_struct *vma)
 			return -EINVAL;
 		return vmig_mem_mmap(&v->mem, vma, off);
 	case MIMIC_REGION_MIGRATION:
-		if (!v->type->share->migratable)
+		if (!vmig_v1_region_size(&v->vmig))
 			return -EINVAL;
 		return vmig_v1_mmap(&v->vmig, vma, off);
 	default:
@@ -373,6 +374,13 @@ static int mimic_mmap(struct vfio_device *vfio, struct vm_area_struct *vma)
 }
 
 /* --- ioctls ------------------------------------------------------------- */
+
+/* The migration region is the last one, if the device offers it. */
+static u32 mimic_nr_regions(struct mimic_vdev *v)
+{
+	return vmig_v1_region_size(&v->vmig) ? MIMIC_NR_REGIONS :
+					       VFIO_PCI_NUM_REGIONS;
+}
 
 static long mimic_ioctl_info(struct mimic_vdev *v, void __user *arg)
 {
@@ -384,8 +392,7 @@ static long mimic_ioctl_info(struct mimic_vdev *v, void __user *arg)
 	if (info.argsz < minsz)
 		return -EINVAL;
 	info.flags = VFIO_DEVICE_FLAGS_PCI | VFIO_DEVICE_FLAGS_RESET;
-	info.num_regions = v->type->share->migratable ? MIMIC_NR_REGIONS :
-						 VFIO_PCI_NUM_REGIONS;
+	info.num_regions = mimic_nr_regions(v);
 	info.num_irqs = VFIO_PCI_NUM_IRQS;
 	return copy_to_user(arg, &info, minsz) ? -EFAULT : 0;
 }
@@ -397,7 +404,7 @@ static long mimic_ioctl_info(struct mimic_vdev *v, void __user *arg)
 static int mimic_region_info(struct mimic_vdev *v, struct vfio_region_info *info,
 			     struct vfio_info_cap *caps)
 {
-	u32 nr = v->type->share->migratable ? MIMIC_NR_REGIONS : VFIO_PCI_NUM_REGIONS;
+	u32 nr = mimic_nr_regions(v);
 	u32 index = info->index;
 
 	if (index >= nr)
@@ -525,11 +532,71 @@ static long mimic_ioctl(struct vfio_device *vfio, unsigned int cmd,
 	}
 }
 
+/* --- The v2 protocol ---------------------------------------------------- */
+
+static struct file *mimic_set_state(struct vfio_device *vfio,
+				    enum vfio_device_mig_state state)
+{
+	return vmig_v2_set_state(&vfio_to_mimic(vfio)->vmig, state);
+}
+
+static int mimic_get_state(struct vfio_device *vfio,
+			   enum vfio_device_mig_state *state)
+{
+	*state = (enum vfio_device_mig_state)
+		 vmig_get_state(&vfio_to_mimic(vfio)->vmig);
+	return 0;
+}
+
+/* The core serves MIG_DATA_SIZE by this, if it knows of that feature. */
+static int __maybe_unused mimic_get_data_size(struct vfio_device *vfio,
+					      unsigned long *length)
+{
+	*length = vmig_v2_get_data_size(&vfio_to_mimic(vfio)->vmig);
+	return 0;
+}
+
+static const struct vfio_migration_ops mimic_migration_ops = {
+	.migration_set_state	= mimic_set_state,
+	.migration_get_state	= mimic_get_state,
+	MIMIC_COMPAT_DATA_SIZE(mimic_get_data_size)
+};
+
+static int mimic_feature(struct vfio_device *vfio, u32 flags, void __user *arg,
+			 size_t argsz)
+{
+	return vmig_v2_feature(&vfio_to_mimic(vfio)->vmig, flags, arg, argsz);
+}
+
+/*
+ * What the core offers of the v2 protocol. Before the device can be opened, and
+ * while it is, this does not change.
+ */
+static void mimic_offer_v2(struct mimic_vdev *v)
+{
+	bool offered = vmig_get_protocols(&v->vmig) & VMIG_PROTOCOL_V2;
+
+	v->vfio.migration_flags = offered ? v->vmig.flags : 0;
+	if (offered || !mimic_compat_mig_ops_may_go())
+		v->vfio.mig_ops = &mimic_migration_ops;
+	else
+		v->vfio.mig_ops = NULL;
+}
+
 /* --- Life cycle --------------------------------------------------------- */
 
 static int mimic_open(struct vfio_device *vfio)
 {
-	return vmig_open(&vfio_to_mimic(vfio)->vmig);
+	struct mimic_vdev *v = vfio_to_mimic(vfio);
+	int ret;
+
+	ret = vmig_open(&v->vmig);
+	if (ret)
+		return ret;
+	/* From here on nobody can choose differently. */
+	if (v->type->share->migratable)
+		mimic_offer_v2(v);
+	return 0;
 }
 
 static void mimic_close(struct vfio_device *vfio)
@@ -585,6 +652,8 @@ static int mimic_init_dev(struct vfio_device *vfio)
 	ret = v->model->init(v);
 	if (ret)
 		goto err_vmig;
+	if (v->type->share->migratable)
+		mimic_offer_v2(v);
 	return 0;
 
 err_vmig:
@@ -619,6 +688,7 @@ static const struct vfio_device_ops mimic_vfio_ops = {
 	.mmap		= mimic_mmap,
 	.request	= mimic_request,
 	.dma_unmap	= mimic_dma_unmap,
+	.device_feature	= mimic_feature,
 };
 
 static int mimic_internal_error(void *data, u64 value)

@@ -120,6 +120,8 @@ int vmig_init(struct vmig_device *vmig, const struct vmig_config *cfg)
 	vmig->cfg = cfg;
 	vmig->section_size = cfg->section_size ?: VMIG_SECTION_DEFAULT;
 	mutex_init(&vmig->lock);
+	vmig->protocols = cfg->ident ? VMIG_PROTOCOLS : 0;
+	vmig->flags = VMIG_FLAGS;
 	vmig->state = VMIG_STATE_RUNNING;
 	vmig->run = VMIG_RUN_NONE;
 	return 0;
@@ -130,11 +132,14 @@ EXPORT_SYMBOL_GPL(vmig_init);
  * vmig_destroy() - undo vmig_init() of a device that nobody has open
  * @vmig: device
  *
- * Context: process.
+ * Data files that clients still have stay what they are, dead.
+ *
+ * Context: process, may sleep.
  */
 void vmig_destroy(struct vmig_device *vmig)
 {
 	WARN_ON(vmig->session);
+	vmig_data_sync();
 	mutex_destroy(&vmig->lock);
 }
 EXPORT_SYMBOL_GPL(vmig_destroy);
@@ -334,6 +339,8 @@ static void vmig_session_free(struct vmig_session *session)
 {
 	if (!session)
 		return;
+	if (session->data)
+		vmig_data_end(session->data);
 	vmig_save_free(session->save);
 	vmig_resume_free(session->resume);
 	kfree(session);
@@ -489,13 +496,28 @@ static int vmig_check_way(struct vmig_device *vmig, enum vmig_state target,
 
 	*starts = false;
 	while (cur != target) {
-		ret = vmig_fsm_next(cur, target, VMIG_FLAGS, &next);
+		ret = vmig_fsm_next(cur, target, vmig->flags, &next);
 		if (ret)
 			return ret;
 		*starts |= vmig_fsm_starts_session(cur, next);
 		cur = next;
 	}
 	return 0;
+}
+
+/**
+ * vmig_starts_session() - does the way to a state begin a session
+ * @vmig: device
+ * @target: state, any value
+ *
+ * Context: process; vmig_device.lock held.
+ * Return: true if there is a way, and it does, with its last step.
+ */
+bool vmig_starts_session(struct vmig_device *vmig, enum vmig_state target)
+{
+	bool starts;
+
+	return !vmig_check_way(vmig, target, &starts) && starts;
 }
 
 /* A session belongs to the protocol that opened it; others may only end it. */
@@ -521,15 +543,16 @@ static int vmig_check_complete(struct vmig_device *vmig)
  * @vmig: device
  * @target: state, any value
  * @owner: protocol that asks
+ * @data: data file for a session that begins, if that is v2; or NULL
  *
  * Context: process, may sleep; vmig_device.lock held.
- * Source: migration-rules.rst, V1-ST.
+ * Source: migration-rules.rst, V1-ST, V2-FSM, MIX.
  * Return: 0, also if it is there already; or, with nothing changed, -EIO in
  * ERROR, -EINVAL if there is no way or a resume is not complete, -EBUSY if the
  * session belongs to another protocol, -ENOMEM, or what vmig_fault() says.
  */
 int vmig_set_state(struct vmig_device *vmig, enum vmig_state target,
-		   enum vmig_owner owner)
+		   enum vmig_owner owner, struct vmig_data *data)
 {
 	struct vmig_session *fresh = NULL;
 	enum vmig_state next;
@@ -557,8 +580,12 @@ int vmig_set_state(struct vmig_device *vmig, enum vmig_state target,
 	}
 
 	while (vmig->state != target &&
-	       !vmig_fsm_next(vmig->state, target, VMIG_FLAGS, &next))
+	       !vmig_fsm_next(vmig->state, target, vmig->flags, &next))
 		vmig_step(vmig, next, &fresh);
+	if (starts && data)
+		vmig_data_bind(data, vmig->session);
+	else if (vmig->session && vmig->session->data)
+		vmig_data_wake(vmig->session->data);
 	return 0;
 }
 
@@ -612,10 +639,11 @@ int vmig_open(struct vmig_device *vmig)
 	int ret = 0;
 
 	mutex_lock(&vmig->lock);
-	if (vmig->cfg->ident)
+	if (vmig->protocols & VMIG_PROTOCOL_V1)
 		ret = vmig_section_alloc(vmig);
 	if (ret)
 		goto out;
+	vmig->is_open = true;
 	vmig_mems(vmig, vmig_mem_charge);
 	vmig->state = VMIG_STATE_RUNNING;
 	vmig_raise(vmig, VMIG_RUN_ALL);
@@ -641,6 +669,8 @@ void vmig_close(struct vmig_device *vmig)
 	vmig_mems(vmig, vmig_mem_uncharge);
 	vmig->state = VMIG_STATE_RUNNING;
 	vmig_section_free(vmig);
+	vmig->precopy_v2 = false;
+	vmig->is_open = false;
 	mutex_unlock(&vmig->lock);
 }
 EXPORT_SYMBOL_GPL(vmig_close);
@@ -749,13 +779,77 @@ int vmig_set_section_size(struct vmig_device *vmig, u64 size)
 	if (!vmig_section_size_ok(size))
 		return -EINVAL;
 	mutex_lock(&vmig->lock);
-	if (vmig->section)
+	if (vmig->is_open)
 		ret = -EBUSY;
 	else
 		vmig->section_size = size;
 	mutex_unlock(&vmig->lock);
 	return ret;
 }
+
+/**
+ * vmig_set_flags() - have fewer optional states, to see how clients take it
+ * @vmig: device
+ * @flags: VMIG_F_*, with VMIG_F_STOP_COPY
+ *
+ * Context: process, may sleep; no lock held.
+ * Return: 0; -EINVAL for flags that cannot be; -EBUSY if the device is open.
+ */
+int vmig_set_flags(struct vmig_device *vmig, u64 flags)
+{
+	int ret = 0;
+
+	if (!(flags & VMIG_F_STOP_COPY) || flags & ~(u64)VMIG_FLAGS)
+		return -EINVAL;
+	mutex_lock(&vmig->lock);
+	if (vmig->is_open)
+		ret = -EBUSY;
+	else
+		vmig->flags = flags;
+	mutex_unlock(&vmig->lock);
+	return ret;
+}
+
+/**
+ * vmig_set_protocols() - choose by which protocols the device can be migrated
+ * @vmig: device that can migrate
+ * @protocols: VMIG_PROTOCOL_*, one or both
+ *
+ * The vendor driver shows the migration region, and sets vfio_migration_ops, as
+ * vmig_get_protocols() says when the device is opened.
+ *
+ * Context: process, may sleep; no lock held.
+ * Source: migration-rules.rst, MIX-04.
+ * Return: 0; -EINVAL for none or unknown ones; -EBUSY if the device is open.
+ */
+int vmig_set_protocols(struct vmig_device *vmig, unsigned int protocols)
+{
+	int ret = 0;
+
+	if (!protocols || protocols & ~VMIG_PROTOCOLS)
+		return -EINVAL;
+	mutex_lock(&vmig->lock);
+	if (vmig->is_open)
+		ret = -EBUSY;
+	else
+		vmig->protocols = protocols;
+	mutex_unlock(&vmig->lock);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(vmig_set_protocols);
+
+/**
+ * vmig_get_protocols() - by which protocols the device can be migrated
+ * @vmig: device
+ *
+ * Context: any; constant while the device is open.
+ * Return: VMIG_PROTOCOL_*; 0 if it cannot migrate.
+ */
+unsigned int vmig_get_protocols(struct vmig_device *vmig)
+{
+	return READ_ONCE(vmig->protocols);
+}
+EXPORT_SYMBOL_GPL(vmig_get_protocols);
 
 static int __init vmig_module_init(void)
 {

@@ -26,6 +26,14 @@ static const char *vmig_session_name(const struct vmig_device *vmig)
 	return vmig->session->save ? "saving" : "resuming";
 }
 
+static const char *vmig_owner_name(const struct vmig_device *vmig)
+{
+	lockdep_assert_held(&vmig->lock);
+	if (!vmig->session)
+		return "none";
+	return vmig->session->owner == VMIG_OWNER_V1 ? "v1" : "v2";
+}
+
 static void vmig_show_stats(struct seq_file *m, const struct vmig_device *vmig)
 {
 	const struct vmig_stats *stats = &vmig->stats;
@@ -49,7 +57,7 @@ static int vmig_migration_show(struct seq_file *m, void *unused)
 	mutex_lock(&vmig->lock);
 	seq_printf(m, "state: %s\n", vmig_state_name(vmig->state));
 	seq_printf(m, "session: %s\n", vmig_session_name(vmig));
-	seq_printf(m, "owner: %s\n", vmig->session ? "v1" : "none");
+	seq_printf(m, "owner: %s\n", vmig_owner_name(vmig));
 	vmig_show_stats(m, vmig);
 	mutex_unlock(&vmig->lock);
 	return 0;
@@ -73,6 +81,24 @@ static int vmig_section_size_set(void *data, u64 value)
 
 DEFINE_DEBUGFS_ATTRIBUTE(vmig_section_size_fops, vmig_section_size_get,
 			 vmig_section_size_set, "%llu\n");
+
+static int vmig_flags_get(void *data, u64 *value)
+{
+	struct vmig_device *vmig = data;
+
+	mutex_lock(&vmig->lock);
+	*value = vmig->flags;
+	mutex_unlock(&vmig->lock);
+	return 0;
+}
+
+static int vmig_flags_set(void *data, u64 value)
+{
+	return vmig_set_flags(data, value);
+}
+
+DEFINE_DEBUGFS_ATTRIBUTE(vmig_flags_fops, vmig_flags_get, vmig_flags_set,
+			 "%llu\n");
 
 /* One fault is one file; its inode leads to the device, its name to the step. */
 static const char * const vmig_step_names[VMIG_NR_STEPS] = {
@@ -169,6 +195,7 @@ void vmig_debugfs_add(struct vmig_device *vmig, struct dentry *dir)
 	debugfs_create_file("migration", 0400, dir, vmig, &vmig_migration_fops);
 	debugfs_create_file("section_size", 0600, dir, vmig,
 			    &vmig_section_size_fops);
+	debugfs_create_file("flags", 0600, dir, vmig, &vmig_flags_fops);
 	fail = debugfs_create_dir("fail", dir);
 	for (i = 0; i < VMIG_NR_STEPS; i++)
 		debugfs_create_file(vmig_step_names[i], 0600, fail, vmig,

@@ -30,6 +30,7 @@
 #include <linux/mount.h>
 #include <linux/nospec.h>
 #include <linux/overflow.h>
+#include <linux/poll.h>
 #include <linux/pseudo_fs.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
@@ -171,6 +172,8 @@ static void vmig_mem_mark(struct vmig_mem *mem, unsigned long index)
 	mem->nr_dirty++;
 	if (!mem->pages[index])
 		mem->nr_dirty_holes++;
+	if (mem->nr_dirty == 1 && mem->wake)
+		wake_up_interruptible_poll(mem->wake, EPOLLIN | EPOLLRDNORM);
 }
 
 static void vmig_mem_unmark(struct vmig_mem *mem, unsigned long index)
@@ -393,6 +396,21 @@ void vmig_mem_untrack(struct vmig_mem *mem)
 	mem->nr_dirty = 0;
 	mem->nr_dirty_holes = 0;
 	mem->tracking = false;
+	mem->wake = NULL;
+	mutex_unlock(&mem->lock);
+}
+
+/**
+ * vmig_mem_wake() - say who is woken when the first chunk becomes dirty
+ * @mem: memory; tracked, and until it is not
+ * @wake: who
+ *
+ * Context: process. Takes vmig_mem.lock.
+ */
+void vmig_mem_wake(struct vmig_mem *mem, struct wait_queue_head *wake)
+{
+	mutex_lock(&mem->lock);
+	mem->wake = wake;
 	mutex_unlock(&mem->lock);
 }
 
@@ -559,6 +577,27 @@ u64 vmig_mem_pending(struct vmig_mem *mem, u32 header)
 	bytes = (u64)mem->nr_dirty * header +
 		((u64)(mem->nr_dirty - mem->nr_dirty_holes) << VMIG_CHUNK_SHIFT);
 	if (mem->nr_dirty && test_bit(last, mem->dirty) && mem->pages[last])
+		bytes -= VMIG_CHUNK_SIZE - vmig_chunk_len(mem, last);
+	mutex_unlock(&mem->lock);
+	return bytes;
+}
+
+/**
+ * vmig_mem_whole() - bytes of stream that all of the memory makes
+ * @mem: memory
+ * @header: bytes of a record without data
+ *
+ * Context: process. Takes vmig_mem.lock.
+ * Return: bytes, from counters; exact while the memory is frozen.
+ */
+u64 vmig_mem_whole(struct vmig_mem *mem, u32 header)
+{
+	unsigned long last = mem->nr_chunks - 1;
+	u64 bytes;
+
+	mutex_lock(&mem->lock);
+	bytes = (u64)mem->nr_pages * (header + VMIG_CHUNK_SIZE);
+	if (mem->nr_pages && mem->pages[last])
 		bytes -= VMIG_CHUNK_SIZE - vmig_chunk_len(mem, last);
 	mutex_unlock(&mem->lock);
 	return bytes;

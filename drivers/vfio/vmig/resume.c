@@ -331,6 +331,17 @@ void vmig_resume_poison(struct vmig_resume *r)
 }
 
 /**
+ * vmig_resume_refused() - is the stream refused for good
+ * @r: session
+ *
+ * Return: true if no bytes are taken any more.
+ */
+bool vmig_resume_refused(const struct vmig_resume *r)
+{
+	return r->parser.refused;
+}
+
+/**
  * vmig_resume_complete() - can the session be committed
  * @r: session
  *

@@ -146,6 +146,54 @@ u64 vmig_save_pending(struct vmig_save *s)
 	return s->segment.len + vmig_save_deliverable(s);
 }
 
+/* Bytes that come once the device has stopped, whatever its memory holds. */
+static u64 vmig_save_rest(const struct vmig_config *cfg)
+{
+	u64 bytes = VMIG_LEN_BEGIN + VMIG_LEN_END;
+	unsigned int i;
+
+	for (i = 0; i < cfg->nr_blobs; i++)
+		bytes += VMIG_LEN_BLOB(cfg->blobs[i].size);
+	return bytes;
+}
+
+static u64 vmig_save_whole(const struct vmig_config *cfg)
+{
+	u64 bytes = VMIG_LEN_SESSION + vmig_save_rest(cfg);
+	unsigned int i;
+
+	for (i = 0; i < cfg->nr_mems; i++)
+		bytes += vmig_mem_whole(cfg->mems[i], VMIG_LEN_CHUNK(0));
+	return bytes;
+}
+
+/**
+ * vmig_save_estimate() - what is to be collected if the device stopped now
+ * @vmig: device
+ *
+ * From counters, in constant time.
+ *
+ * Source: migration-rules.rst, V2-DS.
+ * Return: bytes, not 0: what a saving session has not delivered, or all that a
+ * new one would make.
+ */
+u64 vmig_save_estimate(struct vmig_device *vmig)
+{
+	const struct vmig_session *session = vmig->session;
+	u64 bytes;
+
+	lockdep_assert_held(&vmig->lock);
+	if (!session || !session->save)
+		return vmig_save_whole(vmig->cfg);
+	bytes = vmig_save_pending(session->save);
+	if (session->data)
+		bytes += vmig_data_left(session->data);
+	if (!session->save->stopped)
+		bytes += vmig_save_rest(vmig->cfg);
+	/* Nothing is left: but 0 is what clients take for "no migration". */
+	return bytes ?: 1;
+}
+
 /* Where records go: a segment in memory that the client may be looking at. */
 struct vmig_out {
 	u8 *buf;

@@ -79,7 +79,7 @@ static int vmig_v1_set_state(struct vmig_device *vmig, u32 value)
 	/* Several states look the same here; what is read stays a no-op. */
 	if (value == vmig_v1_state(vmig->state))
 		return 0;
-	return vmig_set_state(vmig, states[value], VMIG_OWNER_V1);
+	return vmig_set_state(vmig, states[value], VMIG_OWNER_V1, NULL);
 }
 
 /* The saving session of ours, or NULL. */
@@ -538,11 +538,11 @@ EXPORT_SYMBOL_GPL(vmig_v1_mmap);
  * vmig_v1_region_size() - bytes of the migration region
  * @vmig: device
  *
- * Return: bytes; 0 if the device cannot migrate and has no region.
+ * Return: bytes; 0 if the device does not offer this protocol.
  */
 u64 vmig_v1_region_size(const struct vmig_device *vmig)
 {
-	if (!vmig->cfg->ident)
+	if (!(vmig->protocols & VMIG_PROTOCOL_V1))
 		return 0;
 	return VMIG_V1_DATA + vmig->section_size;
 }
@@ -575,7 +575,7 @@ static int vmig_v1_cap_sparse(struct vmig_device *vmig, struct vfio_info_cap *ca
  *
  * Context: process, may sleep.
  * Source: migration-rules.rst, V1-DISC-01 to 07.
- * Return: 0; -EINVAL if the device cannot migrate; -ENOMEM.
+ * Return: 0; -EINVAL if the device does not offer this protocol; -ENOMEM.
  */
 int vmig_v1_region_caps(struct vmig_device *vmig, struct vfio_region_info *info,
 			struct vfio_info_cap *caps)
@@ -588,7 +588,7 @@ int vmig_v1_region_caps(struct vmig_device *vmig, struct vfio_region_info *info,
 	};
 	int ret;
 
-	if (!vmig->cfg->ident)
+	if (!(vmig->protocols & VMIG_PROTOCOL_V1))
 		return -EINVAL;
 	info->size = vmig_v1_region_size(vmig);
 	info->flags = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE |

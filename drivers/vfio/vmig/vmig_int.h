@@ -10,6 +10,7 @@
  *   stream.c	records (pure)
  *   version.c	the judge (pure)
  *   v1.c	the v1 migration region
+ *   v2.c	the v2 protocol and its data files
  *   debugfs.c	looking in, and making steps fail
  *
  * A protocol's front end asks for states and moves bytes; it never sees records
@@ -31,9 +32,10 @@
 
 enum vmig_owner {
 	VMIG_OWNER_V1,
+	VMIG_OWNER_V2,
 };
 
-/* All optional states exist inside, whatever a front end shows of them. */
+/* All optional states. */
 #define VMIG_FLAGS	(VMIG_F_STOP_COPY | VMIG_F_P2P | VMIG_F_PRE_COPY)
 
 /**
@@ -126,18 +128,22 @@ struct vmig_resume {
 /**
  * struct vmig_session - a data transfer
  * @owner: protocol that opened it
+ * @data: data file, if that is v2; or NULL
  * @save: the saving session, or NULL
  * @resume: the resuming session, or NULL
  */
 struct vmig_session {
 	enum vmig_owner owner;
+	struct vmig_data *data;
 	struct vmig_save *save;
 	struct vmig_resume *resume;
 };
 
 /* core.c */
 int vmig_set_state(struct vmig_device *vmig, enum vmig_state target,
-		   enum vmig_owner owner);
+		   enum vmig_owner owner, struct vmig_data *data);
+bool vmig_starts_session(struct vmig_device *vmig, enum vmig_state target);
+int vmig_set_flags(struct vmig_device *vmig, u64 flags);
 int vmig_manifest_alloc(struct vmig_device *vmig, struct vmig_manifest *m);
 void vmig_manifest_clear(struct vmig_device *vmig, struct vmig_manifest *m);
 void vmig_manifest_free(struct vmig_device *vmig, struct vmig_manifest *m);
@@ -160,6 +166,8 @@ void vmig_mem_thaw(struct vmig_mem *mem);
 void vmig_mem_empty(struct vmig_mem *mem);
 void vmig_mem_track(struct vmig_mem *mem);
 void vmig_mem_untrack(struct vmig_mem *mem);
+void vmig_mem_wake(struct vmig_mem *mem, struct wait_queue_head *wake);
+u64 vmig_mem_whole(struct vmig_mem *mem, u32 header);
 void vmig_mem_hide(struct vmig_mem *mem);
 void vmig_mem_reveal(struct vmig_mem *mem);
 unsigned long vmig_mem_take(struct vmig_mem *mem, unsigned long *cursor,
@@ -178,6 +186,7 @@ struct vmig_save *vmig_save_new(struct vmig_device *vmig);
 void vmig_save_free(struct vmig_save *s);
 void vmig_save_stop(struct vmig_save *s);
 u64 vmig_save_pending(struct vmig_save *s);
+u64 vmig_save_estimate(struct vmig_device *vmig);
 int vmig_save_stage(struct vmig_save *s, void *buf, size_t size);
 void vmig_save_ack(struct vmig_save *s);
 
@@ -187,7 +196,15 @@ void vmig_resume_free(struct vmig_resume *r);
 int vmig_resume_reserve(struct vmig_resume *r, size_t len);
 int vmig_resume_feed(struct vmig_resume *r, const void *buf, size_t len);
 void vmig_resume_poison(struct vmig_resume *r);
+bool vmig_resume_refused(const struct vmig_resume *r);
 bool vmig_resume_complete(const struct vmig_resume *r);
 void vmig_resume_commit(struct vmig_resume *r);
+
+/* v2.c */
+void vmig_data_bind(struct vmig_data *data, struct vmig_session *session);
+void vmig_data_wake(struct vmig_data *data);
+void vmig_data_end(struct vmig_data *data);
+size_t vmig_data_left(const struct vmig_data *data);
+void vmig_data_sync(void);
 
 #endif /* _VMIG_INT_H */
