@@ -309,6 +309,9 @@ struct vmig_config {
  * @section_mapped: it was mapped, so that all of it may be other than zero
  * @staged_serial: counts segments, so that an effect that was delayed by a
  *	copy to user memory cannot hit a later one
+ * @scratch: room for the blobs, to see how long they are; allocated while the
+ *	device is open
+ * @blob_len: bytes of each that a stream would have, when that was last seen
  * @stats: for debugfs
  * @faults: failures that are asked for, by step
  */
@@ -329,6 +332,8 @@ struct vmig_device {
 	size_t section_used;
 	bool section_mapped;
 	u64 staged_serial;
+	u8 *scratch;
+	u32 blob_len[VMIG_MAX_BLOBS];
 	struct vmig_stats stats;
 	struct vmig_fault faults[VMIG_NR_STEPS];
 };

@@ -625,6 +625,30 @@ static int vmig_section_alloc(struct vmig_device *vmig)
 	return -ENOMEM;
 }
 
+/* What clients need as long as the device is open. */
+static int vmig_open_buffers(struct vmig_device *vmig)
+{
+	lockdep_assert_held(&vmig->lock);
+	if (!vmig->protocols)
+		return 0;
+	vmig->scratch = kvmalloc(vmig_blobs_size(vmig), GFP_KERNEL_ACCOUNT);
+	if (!vmig->scratch)
+		return -ENOMEM;
+	if (!(vmig->protocols & VMIG_PROTOCOL_V1) || !vmig_section_alloc(vmig))
+		return 0;
+	kvfree(vmig->scratch);
+	vmig->scratch = NULL;
+	return -ENOMEM;
+}
+
+static void vmig_close_buffers(struct vmig_device *vmig)
+{
+	lockdep_assert_held(&vmig->lock);
+	vmig_section_free(vmig);
+	kvfree(vmig->scratch);
+	vmig->scratch = NULL;
+}
+
 /**
  * vmig_open() - the first client opens the device
  * @vmig: device
@@ -639,13 +663,14 @@ int vmig_open(struct vmig_device *vmig)
 	int ret = 0;
 
 	mutex_lock(&vmig->lock);
-	if (vmig->protocols & VMIG_PROTOCOL_V1)
-		ret = vmig_section_alloc(vmig);
+	ret = vmig_open_buffers(vmig);
 	if (ret)
 		goto out;
 	vmig->is_open = true;
 	vmig_mems(vmig, vmig_mem_charge);
 	vmig->state = VMIG_STATE_RUNNING;
+	if (vmig->scratch)
+		vmig_save_measure(vmig);
 	vmig_raise(vmig, VMIG_RUN_ALL);
 out:
 	mutex_unlock(&vmig->lock);
@@ -668,7 +693,7 @@ void vmig_close(struct vmig_device *vmig)
 	vmig_clear(vmig);
 	vmig_mems(vmig, vmig_mem_uncharge);
 	vmig->state = VMIG_STATE_RUNNING;
-	vmig_section_free(vmig);
+	vmig_close_buffers(vmig);
 	vmig->precopy_v2 = false;
 	vmig->is_open = false;
 	mutex_unlock(&vmig->lock);

@@ -184,13 +184,14 @@ static int vmig_resume_blob(void *ctx, u16 object, const void *data, u32 len)
 
 	for (i = 0; i < cfg->nr_blobs && cfg->blobs[i].id != object; i++)
 		to += cfg->blobs[i].size;
-	if (i == cfg->nr_blobs || len != cfg->blobs[i].size ||
+	if (i == cfg->nr_blobs || len > cfg->blobs[i].size ||
 	    test_bit(i, r->got))
 		return -EINVAL;
-	ret = cfg->blobs[i].check(r->vmig, data);
+	memcpy(to, data, len);
+	memset(to + len, 0, cfg->blobs[i].size - len);
+	ret = cfg->blobs[i].check(r->vmig, to);
 	if (ret)
 		return ret;
-	memcpy(to, data, len);
 	__set_bit(i, r->got);
 	r->nr_blobs++;
 	return 0;

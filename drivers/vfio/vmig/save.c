@@ -62,16 +62,43 @@ void vmig_save_free(struct vmig_save *s)
 	kvfree(s);
 }
 
-static void vmig_save_blobs(struct vmig_save *s)
+/* Bytes of a blob that are sent: zeros at its end are not, but there is one. */
+static u32 vmig_blob_len(const u8 *buf, u32 size)
 {
-	const struct vmig_config *cfg = s->vmig->cfg;
-	u8 *buf = s->blobs;
+	u32 len = size;
+
+	while (len > 1 && !buf[len - 1])
+		len--;
+	return min_t(u32, round_up(len, sizeof(u64)), size);
+}
+
+/* Take the blobs' contents, one behind the other, and how long they are. */
+static void vmig_save_blobs(struct vmig_device *vmig, u8 *buf, u32 *len)
+{
+	const struct vmig_config *cfg = vmig->cfg;
 	unsigned int i;
 
+	lockdep_assert_held(&vmig->lock);
 	for (i = 0; i < cfg->nr_blobs; i++) {
-		cfg->blobs[i].save(s->vmig, buf);
+		cfg->blobs[i].save(vmig, buf);
+		len[i] = vmig_blob_len(buf, cfg->blobs[i].size);
 		buf += cfg->blobs[i].size;
 	}
+}
+
+/**
+ * vmig_save_measure() - see how long the blobs of a stopped device are
+ * @vmig: device, stopped and opened
+ *
+ * While a device runs this cannot be known; what it was before is near enough.
+ *
+ * Context: process; vmig_device.lock held.
+ */
+void vmig_save_measure(struct vmig_device *vmig)
+{
+	lockdep_assert_held(&vmig->lock);
+	memset(vmig->scratch, 0, vmig_blobs_size(vmig));
+	vmig_save_blobs(vmig, vmig->scratch, vmig->blob_len);
 }
 
 /*
@@ -108,7 +135,7 @@ void vmig_save_stop(struct vmig_save *s)
 	lockdep_assert_held(&s->vmig->lock);
 	if (s->segment.len)
 		vmig_save_doubt(s);
-	vmig_save_blobs(s);
+	vmig_save_blobs(s->vmig, s->blobs, s->blob_len);
 	s->stopped = true;
 }
 
@@ -127,7 +154,7 @@ static u64 vmig_save_deliverable(struct vmig_save *s)
 	if (!s->sent_begin)
 		bytes += VMIG_LEN_BEGIN;
 	for (i = s->sent_blobs; i < cfg->nr_blobs; i++)
-		bytes += VMIG_LEN_BLOB(cfg->blobs[i].size);
+		bytes += VMIG_LEN_BLOB(s->blob_len[i]);
 	if (!s->sent_end)
 		bytes += VMIG_LEN_END;
 	return bytes;
@@ -147,19 +174,22 @@ u64 vmig_save_pending(struct vmig_save *s)
 }
 
 /* Bytes that come once the device has stopped, whatever its memory holds. */
-static u64 vmig_save_rest(const struct vmig_config *cfg)
+static u64 vmig_save_rest(struct vmig_device *vmig)
 {
 	u64 bytes = VMIG_LEN_BEGIN + VMIG_LEN_END;
 	unsigned int i;
 
-	for (i = 0; i < cfg->nr_blobs; i++)
-		bytes += VMIG_LEN_BLOB(cfg->blobs[i].size);
+	if (vmig->run == VMIG_RUN_NONE)
+		vmig_save_measure(vmig);
+	for (i = 0; i < vmig->cfg->nr_blobs; i++)
+		bytes += VMIG_LEN_BLOB(vmig->blob_len[i]);
 	return bytes;
 }
 
-static u64 vmig_save_whole(const struct vmig_config *cfg)
+static u64 vmig_save_whole(struct vmig_device *vmig)
 {
-	u64 bytes = VMIG_LEN_SESSION + vmig_save_rest(cfg);
+	const struct vmig_config *cfg = vmig->cfg;
+	u64 bytes = VMIG_LEN_SESSION + vmig_save_rest(vmig);
 	unsigned int i;
 
 	for (i = 0; i < cfg->nr_mems; i++)
@@ -171,7 +201,7 @@ static u64 vmig_save_whole(const struct vmig_config *cfg)
  * vmig_save_estimate() - what is to be collected if the device stopped now
  * @vmig: device
  *
- * From counters, in constant time.
+ * From counters, in constant time. Exact if the device is stopped.
  *
  * Source: migration-rules.rst, V2-DS.
  * Return: bytes, not 0: what a saving session has not delivered, or all that a
@@ -184,12 +214,12 @@ u64 vmig_save_estimate(struct vmig_device *vmig)
 
 	lockdep_assert_held(&vmig->lock);
 	if (!session || !session->save)
-		return vmig_save_whole(vmig->cfg);
+		return vmig_save_whole(vmig);
 	bytes = vmig_save_pending(session->save);
 	if (session->data)
 		bytes += vmig_data_left(session->data);
 	if (!session->save->stopped)
-		bytes += vmig_save_rest(vmig->cfg);
+		bytes += vmig_save_rest(vmig);
 	/* Nothing is left: but 0 is what clients take for "no migration". */
 	return bytes ?: 1;
 }
@@ -271,15 +301,16 @@ static void vmig_emit_blob(struct vmig_save *s, struct vmig_out *out)
 	const struct vmig_blob *blob = s->vmig->cfg->blobs;
 	struct vmig_rec_blob *rec;
 	const u8 *from = s->blobs;
+	u32 len = s->blob_len[s->sent_blobs];
 	u32 i;
 
 	for (i = 0; i < s->sent_blobs; i++, blob++)
 		from += blob->size;
 	rec = vmig_payload(s, sizeof(*rec));
 	rec->object = cpu_to_le16(blob->id);
-	rec->length = cpu_to_le32(blob->size);
-	memcpy(rec + 1, from, blob->size);
-	vmig_emit(s, out, VMIG_REC_BLOB, sizeof(*rec) + blob->size);
+	rec->length = cpu_to_le32(len);
+	memcpy(rec + 1, from, len);
+	vmig_emit(s, out, VMIG_REC_BLOB, sizeof(*rec) + len);
 	s->sent_blobs++;
 }
 
@@ -364,9 +395,9 @@ static void vmig_emit_all(struct vmig_save *s, struct vmig_out *out)
 	if (!vmig_emit_memory(s, out) || !s->stopped)
 		return;
 	while (s->sent_blobs < cfg->nr_blobs) {
-		u32 size = cfg->blobs[s->sent_blobs].size;
+		u32 len = s->blob_len[s->sent_blobs];
 
-		if (!vmig_out_fits(out, VMIG_LEN_BLOB(size)))
+		if (!vmig_out_fits(out, VMIG_LEN_BLOB(len)))
 			return;
 		vmig_emit_blob(s, out);
 	}

@@ -2,7 +2,7 @@
 /*
  * Version strings: printing ours and judging somebody else's.
  *
- *   mimic,accel,stream=1.0,memory=67108864,rings=2
+ *   mimic,accel,stream=1.1,memory=67108864,rings=2
  *
  * vendor, model, the stream format that a reader must know, and then what both
  * devices must have in common. The grammar is strict, one spelling for each

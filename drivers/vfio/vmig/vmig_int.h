@@ -76,6 +76,7 @@ struct vmig_segment {
  * @sent_header: the SESSION record was made
  * @sent_begin: the BEGIN record was made
  * @sent_blobs: how many BLOB records were made
+ * @blob_len: how much of each is sent
  * @sent_end: the END record was made
  * @doubt: for BEGIN; 0 if nothing is in doubt
  * @cursor: where to look for dirty chunks next, by memory
@@ -93,6 +94,7 @@ struct vmig_save {
 	bool sent_begin;
 	bool sent_end;
 	u32 sent_blobs;
+	u32 blob_len[VMIG_MAX_BLOBS];
 	u64 doubt;
 	unsigned long cursor[VMIG_MAX_MEMS];
 	struct vmig_manifest manifest;
@@ -186,6 +188,7 @@ struct vmig_save *vmig_save_new(struct vmig_device *vmig);
 void vmig_save_free(struct vmig_save *s);
 void vmig_save_stop(struct vmig_save *s);
 u64 vmig_save_pending(struct vmig_save *s);
+void vmig_save_measure(struct vmig_device *vmig);
 u64 vmig_save_estimate(struct vmig_device *vmig);
 int vmig_save_stage(struct vmig_save *s, void *buf, size_t size);
 void vmig_save_ack(struct vmig_save *s);

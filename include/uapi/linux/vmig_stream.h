@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
 /*
- * Migration stream of the vmig engine, format 1.0.
+ * Migration stream of the vmig engine, format 1.1.
  *
  * A stream is a sequence of records, the same bytes whichever protocol carries
  * them. Fields are little endian, nothing is padded, reserved fields are zero
@@ -14,7 +14,7 @@
 
 #define VMIG_STREAM_MAGIC	0x31474d4947494d56ull	/* "VMIGIMG1" */
 #define VMIG_STREAM_MAJOR	1
-#define VMIG_STREAM_MINOR	0
+#define VMIG_STREAM_MINOR	1
 
 /* Device memory travels in chunks of this many bytes; the last may be shorter. */
 #define VMIG_CHUNK_SHIFT	12
@@ -106,7 +106,8 @@ struct vmig_rec_begin {
  * struct vmig_rec_blob - begin of the payload of BLOB
  * @object: id of the object
  * @reserved: zero
- * @length: bytes that follow
+ * @length: bytes that follow, at least 1. What the object has behind them is zeros
+ *	and not sent (before 1.1 all of it was sent)
  */
 struct vmig_rec_blob {
 	__le16 object;

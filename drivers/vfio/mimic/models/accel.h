@@ -114,7 +114,7 @@ struct accel_state_stamp {
 } __packed;
 
 /**
- * struct accel_state - MIMIC_OBJ_MODEL of an accel device in stream format 1.0
+ * struct accel_state - MIMIC_OBJ_MODEL of an accel device in the stream
  * @tick_ns: nanoseconds that the device ran since reset, below 2^63
  * @timer_left_ns: nanoseconds to the next expiration, 1 to the period; zero if
  *	the timer is off

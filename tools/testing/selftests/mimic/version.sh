@@ -73,7 +73,7 @@ ver04()
 	verdict "$N" "$V"
 	verdict EOPNOTSUPP "${V/stream=1./stream=2.}"
 	verdict EOPNOTSUPP "${V/stream=1./stream=0.}"
-	verdict EOPNOTSUPP "${V/stream=1.0/stream=1.1}"
+	verdict EOPNOTSUPP "${V/stream=1.1/stream=1.2}"
 	verdict EOPNOTSUPP "$V,unknown=1"
 	verdict EXDEV "${V/mimic/other}"
 	verdict EXDEV "${V/accel/probe}"
@@ -320,7 +320,7 @@ log_names_the_reason()
 	mark
 	put "${V/memory=33554432/memory=1048576}" \
 		"$(type_dir "$A" 8)/migration_version" >/dev/null
-	put "${V/stream=1.0/stream=1.7}" "$MDEVS/$U1/migration_version" >/dev/null
+	put "${V/stream=1.1/stream=1.7}" "$MDEVS/$U1/migration_version" >/dev/null
 	put "${V/rings=2/rings=9}" "$MDEVS/$U1/mdev_type/migration_version" \
 		>/dev/null
 	put "other${V#mimic}" "$(type_dir "$A" 8)/migration_version" >/dev/null
@@ -330,7 +330,7 @@ log_names_the_reason()
 	is 6 "$(said | grep -c migration_version)" "a line for each, none for success"
 	who="$A/mimic-accel_8"
 	said | grep -q "$who.*memory.*\"1048576\".*\"33554432\"" || fail memory
-	said | grep -q "$U1.*stream.*\"1.7\".*\"1.0\"" || fail stream
+	said | grep -q "$U1.*stream.*\"1.7\".*\"1.1\"" || fail stream
 	said | grep -q "$who.*rings.*\"9\".*\"2\"" || fail rings
 	said | grep -q "$who.*vendor.*\"other\".*\"mimic\"" || fail vendor
 	said | grep -q "$who.*malformed from \"Mimic" || fail malformed

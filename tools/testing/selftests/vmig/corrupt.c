@@ -467,6 +467,69 @@ TEST_F(corrupt, STR_06_newer_minor_and_optional_records)
 	free(out);
 }
 
+/* A copy of @s with @more zeros at the end of BLOB record @rec, to be freed. */
+static __u8 *pad_blob(struct __test_metadata *_metadata,
+		      const struct vfc_stream *s, const struct vmr *rec,
+		      size_t more)
+{
+	struct vmig_rec_blob blob;
+	size_t end = rec->off + rec->len;
+	struct vmig_rec head = rec->head;
+	__u8 *out = calloc(1, s->len + more), *at;
+
+	ASSERT_NE(NULL, out);
+	memcpy(out, s->buf, end);
+	memcpy(out + end + more, s->buf + end, s->len - end);
+	at = out + rec->off;
+	head.length += more;
+	memcpy(at, &head, sizeof(head));
+	memcpy(&blob, at + sizeof(head), sizeof(blob));
+	blob.length += more;
+	memcpy(at + sizeof(head), &blob, sizeof(blob));
+	ASSERT_EQ(0, vmr_seal(at, rec->len + more));
+	return out;
+}
+
+/* Bytes that a BLOB record has without data. */
+#define BLOB_HEAD	(sizeof(struct vmig_rec) + sizeof(struct vmig_rec_blob))
+/* The first object is config space and MSI-X table. */
+#define CONFIG_SIZE	(256 + 4096)
+
+/* Zeros at the end of an object need not be there; they may be, up to its size. */
+TEST_F(corrupt, STR_07_STR_08_zeros_behind_a_blob)
+{
+	struct vfc_stream *s = &self->t.s;
+	struct vfc_dev *d = self->d;
+	const struct vmr *rec;
+	size_t more;
+	__u8 *out;
+	long r;
+
+	if (!have_crc())
+		SKIP(return, NO_CRC);
+	r = vmr_find(&self->l, VMIG_REC_BLOB, 0);
+	ASSERT_LE(0, r);
+	rec = &self->l.rec[r];
+	ASSERT_GT(BLOB_HEAD + CONFIG_SIZE, rec->len);
+	more = BLOB_HEAD + CONFIG_SIZE - rec->len;
+	out = pad_blob(_metadata, s, rec, more);
+	ASSERT_EQ(0, feed(_metadata, d, out, s->len + more));
+	ASSERT_EQ(4, vfc_set(d, VFC_RUNNING));
+	vt_check_small(_metadata, d, self->t.m, UNITS, VALUE);
+	free(out);
+	out = pad_blob(_metadata, s, rec, more + 1);
+	ASSERT_EQ(-EINVAL, refused(_metadata, d, out, s->len + more + 1));
+	free(out);
+	for (; r >= 0; r = vmr_find(&self->l, VMIG_REC_BLOB, r + 1)) {
+		rec = &self->l.rec[r];
+		more = BLOB_HEAD + VMIG_BLOB_MAX - rec->len;
+		out = pad_blob(_metadata, s, rec, more);
+		ASSERT_EQ(-EINVAL, refused(_metadata, d, out, s->len + more));
+		free(out);
+	}
+	still_good(_metadata, &self->t, d);
+}
+
 /* Set @n bytes at @at of record @r to @v, seal it, and see it refused. */
 static void hostile(struct __test_metadata *_metadata, struct vt *t,
 		    const struct vfc_dev *d, const struct vmr *r, size_t at,

@@ -91,7 +91,7 @@ static void fill(struct stream *s, u8 *data, u32 len)
 
 void stream_session(struct stream *s)
 {
-	static const char version[] = "mimic,unit,stream=1.0";
+	static const char version[] = "mimic,unit,stream=1.1";
 	struct vmig_rec_session session = {
 		.magic = cpu_to_le64(VMIG_STREAM_MAGIC),
 		.major = cpu_to_le16(VMIG_STREAM_MAJOR),

@@ -17,7 +17,7 @@
 #include "unit.h"
 #include "version.h"
 
-#define OWN	"mimic,accel,stream=1.0,memory=67108864,rings=2"
+#define OWN	"mimic,accel,stream=1.1,memory=67108864,rings=2"
 
 static const struct vmig_ident accel = {
 	.vendor = "mimic",
@@ -251,8 +251,8 @@ TEST(VER_03_print_longest)
 	for (n = 1; n < VMIG_VERSION_MAX + 4; n++) {
 		word[n - 1] = 'm';
 		len = vmig_version_print(&ident, buf, sizeof(buf));
-		if (strlen("v,,stream=1.0") + n < VMIG_VERSION_MAX) {
-			ASSERT_EQ((int)strlen("v,,stream=1.0") + n, len);
+		if (strlen("v,,stream=1.1") + n < VMIG_VERSION_MAX) {
+			ASSERT_EQ((int)strlen("v,,stream=1.1") + n, len);
 			ASSERT_EQ(0, judge(_metadata, &ident, buf, len).ret);
 		} else {
 			ASSERT_EQ(-ENOSPC, len);
@@ -291,32 +291,32 @@ static void rows(struct __test_metadata *_metadata, const struct row *row,
 TEST(VER_04_another_device_is_EXDEV)
 {
 	static const struct row table[] = {
-		{ "other,accel,stream=1.0,memory=67108864,rings=2", -EXDEV,
+		{ "other,accel,stream=1.1,memory=67108864,rings=2", -EXDEV,
 		  "vendor", "other", "mimic" },
-		{ "mimi,accel,stream=1.0,memory=67108864,rings=2", -EXDEV,
+		{ "mimi,accel,stream=1.1,memory=67108864,rings=2", -EXDEV,
 		  "vendor", "mimi", "mimic" },
-		{ "mimicc,accel,stream=1.0,memory=67108864,rings=2", -EXDEV,
+		{ "mimicc,accel,stream=1.1,memory=67108864,rings=2", -EXDEV,
 		  "vendor", "mimicc", "mimic" },
-		{ "mimic,probe,stream=1.0,memory=67108864,rings=2", -EXDEV,
+		{ "mimic,probe,stream=1.1,memory=67108864,rings=2", -EXDEV,
 		  "model", "probe", "accel" },
-		{ "mimic,accel2,stream=1.0,memory=67108864,rings=2", -EXDEV,
+		{ "mimic,accel2,stream=1.1,memory=67108864,rings=2", -EXDEV,
 		  "model", "accel2", "accel" },
-		{ "mimic,accel,stream=1.0,memory=134217728,rings=2", -EXDEV,
+		{ "mimic,accel,stream=1.1,memory=134217728,rings=2", -EXDEV,
 		  "memory", "134217728", "67108864" },
-		{ "mimic,accel,stream=1.0,memory=0,rings=2", -EXDEV,
+		{ "mimic,accel,stream=1.1,memory=0,rings=2", -EXDEV,
 		  "memory", "0", "67108864" },
-		{ "mimic,accel,stream=1.0,memory=18446744073709551615,rings=2",
+		{ "mimic,accel,stream=1.1,memory=18446744073709551615,rings=2",
 		  -EXDEV, "memory", "18446744073709551615", "67108864" },
-		{ "mimic,accel,stream=1.0,memory=67108864,rings=3", -EXDEV,
+		{ "mimic,accel,stream=1.1,memory=67108864,rings=3", -EXDEV,
 		  "rings", "3", "2" },
 		/* The first difference is the one that is told. */
-		{ "mimic,accel,stream=1.0,memory=1,rings=3", -EXDEV,
+		{ "mimic,accel,stream=1.1,memory=1,rings=3", -EXDEV,
 		  "memory", "1", "67108864" },
 		{ "other,probe,stream=9.9,memory=1,fish=3", -EXDEV,
 		  "vendor", "other", "mimic" },
 		/* Another device need not have our fields at all. */
-		{ "other,thing,stream=1.0", -EXDEV, "vendor", "other", "mimic" },
-		{ "mimic,probe,stream=1.0", -EXDEV, "model", "probe", "accel" },
+		{ "other,thing,stream=1.1", -EXDEV, "vendor", "other", "mimic" },
+		{ "mimic,probe,stream=1.1", -EXDEV, "model", "probe", "accel" },
 	};
 
 	rows(_metadata, table, ARRAY_SIZE(table));
@@ -339,13 +339,13 @@ TEST(VER_04_something_newer_is_EOPNOTSUPP)
 		  "no such field" },
 		{ OWN ",rings=2", -EOPNOTSUPP, "feature", "rings",
 		  "no such field" },
-		{ "mimic,accel,stream=1.0,memory=67108864,queues=2",
+		{ "mimic,accel,stream=1.1,memory=67108864,queues=2",
 		  -EOPNOTSUPP, "feature", "queues", "rings" },
-		{ "mimic,accel,stream=1.0,rings=2,memory=67108864",
+		{ "mimic,accel,stream=1.1,rings=2,memory=67108864",
 		  -EOPNOTSUPP, "feature", "rings", "memory" },
-		{ "mimic,accel,stream=1.0,memory=67108864,ring=2",
+		{ "mimic,accel,stream=1.1,memory=67108864,ring=2",
 		  -EOPNOTSUPP, "feature", "ring", "rings" },
-		{ "mimic,accel,stream=1.0,turbo=1,memory=67108864,rings=2",
+		{ "mimic,accel,stream=1.1,turbo=1,memory=67108864,rings=2",
 		  -EOPNOTSUPP, "feature", "turbo", "memory" },
 		{ "mimic,accel,stream=2.0", -EOPNOTSUPP, "stream", "2.0", NULL },
 		{ "mimic,accel,stream=2.0,memory=1,rings=2", -EOPNOTSUPP,
@@ -364,12 +364,12 @@ TEST(VER_04_VER_07_malformed_is_EINVAL)
 	static const struct row table[] = {
 		{ "mimic", -EINVAL, "syntax", "", NULL },
 		{ "mimic,", -EINVAL, "syntax", "", NULL },
-		{ ",accel,stream=1.0", -EINVAL, "syntax", NULL, NULL },
-		{ "mimic,,stream=1.0", -EINVAL, "syntax", NULL, NULL },
-		{ "mimic accel stream=1.0", -EINVAL, "syntax", NULL, NULL },
-		{ "Mimic,accel,stream=1.0,memory=67108864,rings=2", -EINVAL,
-		  "syntax", "Mimic,accel,stream=1.0,memory=67108864,rings=2", NULL },
-		{ "mimic,Accel,stream=1.0,memory=67108864,rings=2", -EINVAL,
+		{ ",accel,stream=1.1", -EINVAL, "syntax", NULL, NULL },
+		{ "mimic,,stream=1.1", -EINVAL, "syntax", NULL, NULL },
+		{ "mimic accel stream=1.1", -EINVAL, "syntax", NULL, NULL },
+		{ "Mimic,accel,stream=1.1,memory=67108864,rings=2", -EINVAL,
+		  "syntax", "Mimic,accel,stream=1.1,memory=67108864,rings=2", NULL },
+		{ "mimic,Accel,stream=1.1,memory=67108864,rings=2", -EINVAL,
 		  "syntax", NULL, NULL },
 		{ "mimic,accel,Stream=1.0,memory=67108864,rings=2", -EINVAL,
 		  "syntax", NULL, NULL },
@@ -379,30 +379,30 @@ TEST(VER_04_VER_07_malformed_is_EINVAL)
 		  "syntax", NULL, NULL },
 		{ "mimic,accel,stream=.0,memory=67108864,rings=2", -EINVAL,
 		  "syntax", NULL, NULL },
-		{ "mimic,accel,stream=1.0.0,memory=67108864,rings=2", -EINVAL,
+		{ "mimic,accel,stream=1.1.0,memory=67108864,rings=2", -EINVAL,
 		  "syntax", NULL, NULL },
 		{ "mimic,accel,stream,memory=67108864,rings=2", -EINVAL,
 		  "syntax", NULL, NULL },
 		{ "mimic,accel,memory=67108864,rings=2", -EINVAL,
 		  "syntax", NULL, NULL },
-		{ "mimic,accel,stream=1.0", -EINVAL, "syntax", "", NULL },
-		{ "mimic,accel,stream=1.0,memory=67108864", -EINVAL,
+		{ "mimic,accel,stream=1.1", -EINVAL, "syntax", "", NULL },
+		{ "mimic,accel,stream=1.1,memory=67108864", -EINVAL,
 		  "syntax", "", NULL },
-		{ "mimic,accel,stream=1.0,memory=,rings=2", -EINVAL,
+		{ "mimic,accel,stream=1.1,memory=,rings=2", -EINVAL,
 		  "syntax", NULL, NULL },
-		{ "mimic,accel,stream=1.0,=67108864,rings=2", -EINVAL,
+		{ "mimic,accel,stream=1.1,=67108864,rings=2", -EINVAL,
 		  "syntax", NULL, NULL },
-		{ "mimic,accel,stream=1.0,,rings=2", -EINVAL,
+		{ "mimic,accel,stream=1.1,,rings=2", -EINVAL,
 		  "syntax", NULL, NULL },
 		{ OWN ",", -EINVAL, "syntax", "", NULL },
 		{ OWN ",turbo", -EINVAL, "syntax", NULL, NULL },
 		{ OWN "=2", -EINVAL, "syntax", NULL, NULL },
 		/* Malformed wins over different, wherever it is. */
-		{ "other,accel,stream=1.0,memory=67108864,rings=", -EINVAL,
+		{ "other,accel,stream=1.1,memory=67108864,rings=", -EINVAL,
 		  "syntax", "", NULL },
 		{ "mimic,accel,stream=2.0,memory=67108864,rings=2 ", -EINVAL,
 		  "syntax", " ", NULL },
-		{ "mimic,accel,stream=1.0,memory=1,turbo", -EINVAL,
+		{ "mimic,accel,stream=1.1,memory=1,turbo", -EINVAL,
 		  "syntax", NULL, NULL },
 	};
 
@@ -429,7 +429,7 @@ TEST(VER_07_numbers_have_one_spelling)
 
 	for (i = 0; i < ARRAY_SIZE(wrong); i++) {
 		len = snprintf(buf, sizeof(buf),
-			       "mimic,accel,stream=1.0,memory=%s,rings=2",
+			       "mimic,accel,stream=1.1,memory=%s,rings=2",
 			       wrong[i]);
 		EXPECT_EQ(-EINVAL, verdict(_metadata, buf, len)) {
 			TH_LOG("%s", buf);
@@ -449,7 +449,7 @@ TEST(VER_07_numbers_have_one_spelling)
 	}
 	for (i = 0; i < ARRAY_SIZE(right); i++) {
 		len = snprintf(buf, sizeof(buf),
-			       "mimic,accel,stream=1.0,memory=%s,rings=2",
+			       "mimic,accel,stream=1.1,memory=%s,rings=2",
 			       right[i]);
 		EXPECT_EQ(-EXDEV, verdict(_metadata, buf, len)) {
 			TH_LOG("%s", buf);
@@ -541,7 +541,7 @@ TEST(VER_07_every_character_left_out_doubled_or_put_in)
 TEST(VER_07_fields_left_out_doubled_or_exchanged)
 {
 	static const char * const field[] = {
-		"mimic", "accel", "stream=1.0", "memory=67108864", "rings=2",
+		"mimic", "accel", "stream=1.1", "memory=67108864", "rings=2",
 	};
 	char buf[VMIG_VERSION_MAX];
 	unsigned int code, rest, len;
@@ -579,7 +579,7 @@ TEST(VER_05_VER_07_zeros_inside)
 
 TEST(VER_03_VER_09_overlong)
 {
-	static const char tail[] = ",accel,stream=1.0,memory=67108864,rings=2";
+	static const char tail[] = ",accel,stream=1.1,memory=67108864,rings=2";
 	size_t size = 1 << 20, len;
 	char *buf = malloc(size);
 	struct ruling r;
@@ -619,8 +619,8 @@ TEST(VER_07_random_strings)
 		"mimic", "accel", "stream=", "1.0", "memory=", "67108864", "rings=",
 		"2", ",", ",", ",", ",", "=", ".", "0", "1", "9", "other", "x", "A",
 		" ", "\n", "18446744073709551615", "18446744073709551616", "memory",
-		"stream=1.0", "memory=67108864", "rings=2", "mimic,accel,",
-		"mimic,accel,stream=1.0,memory=67108864", OWN,
+		"stream=1.1", "memory=67108864", "rings=2", "mimic,accel,",
+		"mimic,accel,stream=1.1,memory=67108864", OWN,
 	};
 	u32 seed = unit_seed(), round;
 	char buf[4 * VMIG_VERSION_MAX];
