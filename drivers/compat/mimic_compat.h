@@ -7,9 +7,14 @@
 #define _MIMIC_COMPAT_H
 
 #include <linux/eventfd.h>
+#include <linux/hrtimer.h>
+#include <linux/slab.h>
 #include <linux/sysfs.h>
+#include <linux/uaccess.h>
 #include <linux/version.h>
 #include <linux/vfio.h>
+
+#include "kernel_range.h"
 
 /* An eventfd is signalled once per call from 6.8 on, and never by a count. */
 static inline void mimic_eventfd_signal(struct eventfd_ctx *ctx)
@@ -21,6 +26,20 @@ static inline void mimic_eventfd_signal(struct eventfd_ctx *ctx)
 #endif
 }
 
+/* A timer gets its function when it is initialized from 6.13 on. */
+static inline void
+mimic_hrtimer_setup(struct hrtimer *timer,
+		    enum hrtimer_restart (*function)(struct hrtimer *),
+		    clockid_t clock, enum hrtimer_mode mode)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+	hrtimer_init(timer, clock, mode);
+	timer->function = function;
+#else
+	hrtimer_setup(timer, function, clock, mode);
+#endif
+}
+
 /* The last thing that a release callback does; the core does it from 6.2 on. */
 static inline void mimic_compat_release(struct vfio_device *vfio)
 {
@@ -28,6 +47,97 @@ static inline void mimic_compat_release(struct vfio_device *vfio)
 	vfio_free_device(vfio);
 #endif
 }
+
+/*
+ * Describe a region: sets size, offset and flags, and adds capabilities, which are
+ * freed whatever is returned. The index is as the client gave it.
+ */
+typedef int mimic_region_info_fn(struct vfio_device *vfio,
+				 struct vfio_region_info *info,
+				 struct vfio_info_cap *caps);
+
+/*
+ * From 6.19 on the core answers VFIO_DEVICE_GET_REGION_INFO itself and has an op
+ * for what only the driver knows. Before that it is the driver's ioctl.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 19, 0)
+/* Where the capabilities go if there is room, and how large they are if not. */
+static inline int mimic_compat_put_caps(struct vfio_region_info *info,
+					struct vfio_info_cap *caps,
+					void __user *arg)
+{
+	if (!caps->size)
+		return 0;
+	info->flags |= VFIO_REGION_INFO_FLAG_CAPS;
+	if (info->argsz < sizeof(*info) + caps->size) {
+		info->argsz = sizeof(*info) + caps->size;
+		return 0;
+	}
+	vfio_info_cap_shift(caps, sizeof(*info));
+	info->cap_offset = sizeof(*info);
+	if (copy_to_user(arg + sizeof(*info), caps->buf, caps->size))
+		return -EFAULT;
+	return 0;
+}
+
+static inline long mimic_compat_region_info(struct vfio_device *vfio,
+					    void __user *arg,
+					    mimic_region_info_fn *describe)
+{
+	unsigned long minsz = offsetofend(struct vfio_region_info, offset);
+	struct vfio_info_cap caps = {};
+	struct vfio_region_info info;
+	long ret;
+
+	if (copy_from_user(&info, arg, minsz))
+		return -EFAULT;
+	if (info.argsz < minsz)
+		return -EINVAL;
+	ret = describe(vfio, &info, &caps);
+	if (!ret)
+		ret = mimic_compat_put_caps(&info, &caps, arg);
+	kfree(caps.buf);
+	if (!ret && copy_to_user(arg, &info, minsz))
+		ret = -EFAULT;
+	return ret;
+}
+
+#define MIMIC_COMPAT_REGION_OPS(describe)
+#else
+static inline long mimic_compat_region_info(struct vfio_device *vfio,
+					    void __user *arg,
+					    mimic_region_info_fn *describe)
+{
+	return -ENOTTY;
+}
+
+#define MIMIC_COMPAT_REGION_OPS(describe)				\
+	.get_region_info_caps = (describe),
+#endif
+
+/*
+ * Kernels with iommufd refuse a device without these, and the others define them
+ * as NULL.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+#define MIMIC_COMPAT_IOMMUFD_OPS
+#elif LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+#define MIMIC_COMPAT_IOMMUFD_OPS					\
+	.bind_iommufd	= vfio_iommufd_emulated_bind,			\
+	.unbind_iommufd	= vfio_iommufd_emulated_unbind,			\
+	.attach_ioas	= vfio_iommufd_emulated_attach_ioas,
+#else
+#define MIMIC_COMPAT_IOMMUFD_OPS					\
+	.bind_iommufd	= vfio_iommufd_emulated_bind,			\
+	.unbind_iommufd	= vfio_iommufd_emulated_unbind,			\
+	.attach_ioas	= vfio_iommufd_emulated_attach_ioas,		\
+	.detach_ioas	= vfio_iommufd_emulated_detach_ioas,
+#endif
+
+/* Members of vfio_device_ops that not every kernel has. */
+#define MIMIC_COMPAT_VFIO_OPS(describe)					\
+	MIMIC_COMPAT_REGION_OPS(describe)				\
+	MIMIC_COMPAT_IOMMUFD_OPS
 
 /*
  * Binary attributes became constant in steps: for the callback that decides

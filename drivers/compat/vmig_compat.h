@@ -9,6 +9,8 @@
 #include <linux/mm.h>
 #include <linux/version.h>
 
+#include "kernel_range.h"
+
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
 /* vm_flags became read-only, with helpers that check the lock, in 6.3. */
 static inline void vmig_vm_flags_set(struct vm_area_struct *vma,

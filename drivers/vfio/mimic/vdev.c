@@ -397,13 +397,12 @@ static long mimic_ioctl_info(struct mimic_vdev *v, void __user *arg)
 	return copy_to_user(arg, &info, minsz) ? -EFAULT : 0;
 }
 
-/*
- * Describe a region; capabilities are added to @caps, which the caller frees
- * whatever is returned.
- */
-static int mimic_region_info(struct mimic_vdev *v, struct vfio_region_info *info,
+/* Of type mimic_region_info_fn; the core's op, where it has one. */
+static int mimic_region_info(struct vfio_device *vfio,
+			     struct vfio_region_info *info,
 			     struct vfio_info_cap *caps)
 {
+	struct mimic_vdev *v = vfio_to_mimic(vfio);
 	u32 nr = mimic_nr_regions(v);
 	u32 index = info->index;
 
@@ -413,6 +412,7 @@ static int mimic_region_info(struct mimic_vdev *v, struct vfio_region_info *info
 	info->offset = (u64)index << MIMIC_REGION_SHIFT;
 	info->size = mimic_region_size(v, index);
 	info->flags = 0;
+	info->cap_offset = 0;
 	if (index == MIMIC_REGION_MIGRATION)
 		return vmig_v1_region_caps(&v->vmig, info, caps);
 	if (info->size)
@@ -421,45 +421,6 @@ static int mimic_region_info(struct mimic_vdev *v, struct vfio_region_info *info
 	if (index == MIMIC_BAR_MEM && info->size)
 		info->flags |= VFIO_REGION_INFO_FLAG_MMAP;
 	return 0;
-}
-
-/* Where the capabilities go if there is room, and how large they are if not. */
-static int mimic_put_caps(struct vfio_region_info *info,
-			  struct vfio_info_cap *caps, void __user *arg)
-{
-	info->cap_offset = 0;
-	if (!caps->size)
-		return 0;
-	info->flags |= VFIO_REGION_INFO_FLAG_CAPS;
-	if (info->argsz < sizeof(*info) + caps->size) {
-		info->argsz = sizeof(*info) + caps->size;
-		return 0;
-	}
-	vfio_info_cap_shift(caps, sizeof(*info));
-	info->cap_offset = sizeof(*info);
-	if (copy_to_user(arg + sizeof(*info), caps->buf, caps->size))
-		return -EFAULT;
-	return 0;
-}
-
-static long mimic_ioctl_region_info(struct mimic_vdev *v, void __user *arg)
-{
-	unsigned long minsz = offsetofend(struct vfio_region_info, offset);
-	struct vfio_info_cap caps = {};
-	struct vfio_region_info info;
-	long ret;
-
-	if (copy_from_user(&info, arg, minsz))
-		return -EFAULT;
-	if (info.argsz < minsz)
-		return -EINVAL;
-	ret = mimic_region_info(v, &info, &caps);
-	if (!ret)
-		ret = mimic_put_caps(&info, &caps, arg);
-	kfree(caps.buf);
-	if (!ret && copy_to_user(arg, &info, minsz))
-		ret = -EFAULT;
-	return ret;
 }
 
 static long mimic_ioctl_irq_info(struct mimic_vdev *v, void __user *arg)
@@ -519,7 +480,7 @@ static long mimic_ioctl(struct vfio_device *vfio, unsigned int cmd,
 	case VFIO_DEVICE_GET_INFO:
 		return mimic_ioctl_info(v, uarg);
 	case VFIO_DEVICE_GET_REGION_INFO:
-		return mimic_ioctl_region_info(v, uarg);
+		return mimic_compat_region_info(vfio, uarg, mimic_region_info);
 	case VFIO_DEVICE_GET_IRQ_INFO:
 		return mimic_ioctl_irq_info(v, uarg);
 	case VFIO_DEVICE_SET_IRQS:
@@ -689,6 +650,7 @@ static const struct vfio_device_ops mimic_vfio_ops = {
 	.request	= mimic_request,
 	.dma_unmap	= mimic_dma_unmap,
 	.device_feature	= mimic_feature,
+	MIMIC_COMPAT_VFIO_OPS(mimic_region_info)
 };
 
 static int mimic_internal_error(void *data, u64 value)

@@ -893,14 +893,13 @@ static vm_fault_t vmig_mem_map_frozen(struct vmig_mem *mem, struct vm_fault *vmf
 				      unsigned long index, bool write)
 {
 	struct page *page = mem->hidden ? NULL : mem->pages[index];
-	unsigned long pfn;
 
 	lockdep_assert_held(&mem->lock);
 	if (write)
 		return VM_FAULT_SIGBUS;
-	pfn = page ? page_to_pfn(page) : my_zero_pfn(vmf->address);
 	mem->zero_mapped |= !page;
-	return vmf_insert_pfn_prot(vmf->vma, vmf->address, pfn,
+	page = page ?: ZERO_PAGE(vmf->address);
+	return vmf_insert_pfn_prot(vmf->vma, vmf->address, page_to_pfn(page),
 				   vmig_mem_prot(vmf->vma, false));
 }
 

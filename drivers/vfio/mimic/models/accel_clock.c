@@ -14,6 +14,7 @@
 #include <linux/minmax.h>
 
 #include "accel.h"
+#include "mimic_compat.h"
 
 #define ACCEL_MIN_PERIOD_US	100
 
@@ -293,6 +294,6 @@ void accel_clock_load(struct accel *a, const struct accel_state *s)
 void accel_clock_init(struct accel *a)
 {
 	spin_lock_init(&a->int_lock);
-	hrtimer_init(&a->timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS);
-	a->timer.function = accel_timer_fn;
+	mimic_hrtimer_setup(&a->timer, accel_timer_fn, CLOCK_MONOTONIC,
+			    HRTIMER_MODE_ABS);
 }
