@@ -3,7 +3,7 @@
  * V1-ST: device_state. Every cell of the 8 x 8 matrix, reserved bits, writes
  * of the current value, reset, and that there is one state per device.
  */
-#include "vmig_test.h"
+#include "busy.h"
 
 /* --- The matrix ------------------------------------------------------- */
 
@@ -35,26 +35,6 @@ FIXTURE_TEARDOWN(matrix)
 	vt_close(&self->t);
 }
 
-/* It ticks in RUNNING and PRECOPY, and in no other state. */
-static void check_ticks(struct __test_metadata *_metadata,
-			const struct vfc_dev *d, const struct vfc_model *m,
-			__u32 state)
-{
-	bool runs = state == VFC_RUNNING || state == VFC_PRECOPY;
-	__u64 before, after;
-	unsigned int i;
-
-	if (!m)
-		return;
-	ASSERT_EQ(0, m->ticks(d, &before));
-	after = before;
-	for (i = 0; i < (runs ? 5000 : 5) && after == before; i++) {
-		usleep(100);
-		ASSERT_EQ(0, m->ticks(d, &after));
-	}
-	ASSERT_EQ(runs, after > before);
-}
-
 /* What state 0 to 4 promises right after it was entered. */
 static void check_entered(struct __test_metadata *_metadata,
 			  const struct vfc_dev *d, const struct vfc_model *m,
@@ -63,7 +43,7 @@ static void check_entered(struct __test_metadata *_metadata,
 	__u8 buf[8];
 
 	ASSERT_EQ(state, R4(VFC_STATE));
-	check_ticks(_metadata, d, m, state);
+	vt_ticks(_metadata, d, m, state == VFC_RUNNING || state == VFC_PRECOPY);
 	ASSERT_EQ(d->data_off, R8(VFC_OFFSET));
 	if (state == VFC_SAVING || state == VFC_PRECOPY) {
 		ASSERT_LT(0, R8(VFC_PENDING));
@@ -298,70 +278,6 @@ TEST_F(states, V1_ST_02_V1_ST_03_reserved_bits)
 	}
 }
 
-/* A nonblocking eventfd on vector 0 of the model's interrupt, or -errno. */
-static int bind_event(const struct vfc_dev *d, const struct vfc_model *m)
-{
-	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	int ret;
-
-	if (fd < 0)
-		return -errno;
-	ret = vfc_irq_set(d, m->irq_index, 0, 1, &fd);
-	if (ret >= 0)
-		return fd;
-	close(fd);
-	return ret;
-}
-
-#define DMA_IOVA	0x100000
-#define DMA_PAGES	4
-
-/* Timer at 1 kHz and stores to the client's memory: everything moves. */
-static void make_busy(struct __test_metadata *_metadata, struct vfc_dev *d,
-		      const struct vfc_model *m, void **dma, int *event)
-{
-	__u64 seq, first;
-	int i;
-
-	*dma = mmap(NULL, DMA_PAGES * 4096, PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	ASSERT_NE(MAP_FAILED, *dma);
-	ASSERT_EQ(0, vfc_dma_map(d, *dma, DMA_IOVA, DMA_PAGES * 4096));
-	*event = bind_event(d, m);
-	ASSERT_LE(0, *event);
-	ASSERT_EQ(0, m->start_timer(d, 1000));
-	ASSERT_EQ(0, m->start_dma(d, DMA_IOVA, DMA_PAGES, 2000));
-	ASSERT_LT(0, vfc_event_wait(*event, 5000));
-	/* Until it has really stored something. */
-	ASSERT_EQ(0, m->noise_seq(d, &first));
-	for (i = 0, seq = first; seq == first && i < 5000; i++) {
-		vfc_sleep_ms(1);
-		ASSERT_EQ(0, m->noise_seq(d, &seq));
-	}
-	ASSERT_NE(first, seq);
-}
-
-/* Called right after the stop returned; watches for @ms. */
-static void check_quiet(struct __test_metadata *_metadata, struct vfc_dev *d,
-			const struct vfc_model *m, void *dma, int event, int ms)
-{
-	__u8 *copy = malloc(DMA_PAGES * 4096);
-	__u64 ticks, now, seq, seq_now;
-
-	ASSERT_NE(NULL, copy);
-	memcpy(copy, dma, DMA_PAGES * 4096);
-	ASSERT_EQ(0, m->ticks(d, &ticks));
-	ASSERT_EQ(0, m->noise_seq(d, &seq));
-	vfc_event_take(event);	/* what came before the stop returned */
-	ASSERT_EQ(0, vfc_event_wait(event, ms));
-	ASSERT_EQ(0, m->ticks(d, &now));
-	ASSERT_EQ(ticks, now);
-	ASSERT_EQ(0, m->noise_seq(d, &seq_now));
-	ASSERT_EQ(seq, seq_now);
-	ASSERT_EQ(0, memcmp(copy, dma, DMA_PAGES * 4096));
-	free(copy);
-}
-
 TEST_F(states, V1_ST_04_stopped_is_stopped)
 {
 	static const __u32 stops[] = { VFC_STOP, VFC_SAVING, VFC_RESUMING };
@@ -374,12 +290,12 @@ TEST_F(states, V1_ST_04_stopped_is_stopped)
 
 	if (!vt_works(self->t.m))
 		SKIP(return, VT_NO_WORK);
-	make_busy(_metadata, d, m, &dma, &event);
+	vt_make_busy(_metadata, d, m, &dma, &event);
 	/* Long enough for what was under way, also on a busy host. */
 	for (k = 0; k < 40; k++) {
 		ASSERT_EQ(0, m->ticks(d, &before));
 		W4(VFC_STATE, VFC_STOP);
-		check_quiet(_metadata, d, m, dma, event, 30);
+		vt_check_quiet(_metadata, d, m, dma, event, 30);
 		W4(VFC_STATE, VFC_RUNNING);
 	}
 	for (i = 0; i < ARRAY_SIZE(stops); i++) {
@@ -387,7 +303,7 @@ TEST_F(states, V1_ST_04_stopped_is_stopped)
 
 		W4(VFC_STATE, stops[i]);
 		ASSERT_GT(2000000, vfc_now_us() - start);
-		check_quiet(_metadata, d, m, dma, event, 300);
+		vt_check_quiet(_metadata, d, m, dma, event, 300);
 		if (stops[i] == VFC_RESUMING)
 			break;
 		ASSERT_EQ(0, m->ticks(d, &before));
@@ -496,7 +412,7 @@ TEST_F_TIMEOUT(states, V1_ST_11_no_change_on_its_own, 60)
 	void *dma;
 
 	if (vt_works(m))
-		make_busy(_metadata, d, m, &dma, &event);
+		vt_make_busy(_metadata, d, m, &dma, &event);
 	for (i = 0; i < ARRAY_SIZE(order); i++) {
 		if (order[i] == VFC_ERROR && !vt_has_error_knob(d))
 			continue;
@@ -849,7 +765,7 @@ TEST_F(states, V1_ST_87_LIFE_07_reset_keeps_eventfds)
 
 	if (!self->t.m)
 		SKIP(return, VT_NO_MODEL);
-	event = bind_event(d, m);
+	event = vt_bind_event(d, m);
 	ASSERT_LE(0, event);
 	ASSERT_EQ(0, m->trigger(d));
 	ASSERT_EQ(1, vfc_event_wait(event, 5000));
@@ -981,9 +897,9 @@ TEST_F(states, V1_ST_93_error_is_quiet)
 		SKIP(return, VT_NO_WORK);
 	if (!vt_has_error_knob(d))
 		SKIP(return, VT_NO_KNOB);
-	make_busy(_metadata, d, m, &dma, &event);
+	vt_make_busy(_metadata, d, m, &dma, &event);
 	vt_make_error(_metadata, d);
-	check_quiet(_metadata, d, m, dma, event, 300);
+	vt_check_quiet(_metadata, d, m, dma, event, 300);
 	close(event);
 }
 
