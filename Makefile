@@ -4,14 +4,16 @@
 #
 # Variables: KDIR     kernel headers to build against, default: the running
 #                     kernel's
-#            MACHINE  test machine (see scripts/lab list), default bookworm
+#            MACHINE  test machine (see scripts/lab list), default bookworm;
+#                     for "make check" all that a test names
 #            PARAMS   module parameters for "make load"
 #            TESTS    tests for "make check", default all
 #            V=1      show what is run
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
-MACHINE ?= bookworm
+ifneq ($(MACHINE),)
 export MIMIC_MACHINE = $(MACHINE)
+endif
 export V
 
 # What was said to this make is not for those that the scripts call

@@ -31,7 +31,8 @@ Which test shows which rule
 Made from the results of a whole ``make check``, which also says if it is out of
 date; the new one is ``build/check/rules-tests.rst`` then. The rules are in
 ``migration-rules.rst``. ``vmig/access +none`` is vmig/access and the same on a
-device of type mimic-probe_none.
+device of type mimic-probe_none. A test that shows a rule only on some machines, and
+not on the main one, has their names.
 
 ::
 
@@ -64,7 +65,7 @@ def shown_by(results):
     """{rule: set of tests} of (test, name of a result that passed)."""
     shown = {}
     for test, name in results:
-        if test in ABOUT_TESTS:
+        if test.partition("@")[0] in ABOUT_TESTS:
             continue
         for row in tap.conformance_ids(name):
             shown.setdefault(row, set()).add(test)
@@ -77,16 +78,26 @@ def order(row):
     return tap.section(row), row[:-len(number)], int(number)
 
 
+def on_machines(tests):
+    """Each test once: as it is if the main machine shows it, or with the others."""
+    machines = {}
+    for test in sorted(tests):
+        base, _, machine = test.partition("@")
+        machines.setdefault(base, []).append(machine)
+    return [(base, "" if "" in where else "@" + ",".join(where))
+            for base, where in machines.items()]
+
+
 def short(tests):
     """Tests, those that differ in the type of device as one."""
     types = {}
-    for test in sorted(tests):
+    for test, where in on_machines(tests):
         base, dash, kind = test.partition("-")
         if dash and base.startswith(("vmig/", "mimic/probe", "mimic/golden")) \
                 and kind in ("none", "byte", "odd", "small", "huge"):
-            types.setdefault(base, []).append("+" + kind)
+            types.setdefault(base + where, []).append("+" + kind)
         else:
-            types.setdefault(test, [])
+            types.setdefault(test + where, [])
     return ", ".join(" ".join([test] + more) for test, more in types.items())
 
 

@@ -62,6 +62,12 @@ def main():
          verdict(TEXT, GOOD, want + "x")[0]),
         ("types are one test", True, "vmig/a +none\n" in want),
         ("other names are not cut", True, "mimic/v-n\n" in want),
+        ("machines are one test", True,
+         verdict(TEXT, GOOD + [("vmig/a@trixie", "V1_ACC_01_one")])[1] == want),
+        ("a rule that only other machines show has their names", True,
+         "vmig/b@backports,trixie +none\n" in verdict(TEXT, GOOD[2:] + [
+             (f"vmig/b{kind}@{machine}", "V1_ACC_01_one") for kind in ("", "-none")
+             for machine in ("trixie", "backports")])[1]),
         ("a reason goes over lines", True,
          "not tested: No device for it." in want),
     ]

@@ -50,3 +50,10 @@ step()
 	fi
 	return $rc
 }
+
+# kernel_version NAME: that end of the range in drivers/compat/kernel_range.h, which
+# is the input, as X.Y
+kernel_version()
+{
+	sed -n "s/^#define VMIG_KERNEL_$1[^(]*(\([0-9]*\), \([0-9]*\),.*/\1.\2/p"
+}
