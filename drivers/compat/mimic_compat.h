@@ -6,8 +6,10 @@
 #ifndef _MIMIC_COMPAT_H
 #define _MIMIC_COMPAT_H
 
+#include <linux/build_bug.h>
 #include <linux/eventfd.h>
 #include <linux/hrtimer.h>
+#include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/sysfs.h>
 #include <linux/uaccess.h>
@@ -171,5 +173,24 @@ static inline bool mimic_compat_mig_ops_may_go(void)
 {
 	return !IS_ENABLED(CONFIG_VFIO_DEBUGFS);
 }
+
+/*
+ * Whether a report of logged DMA comes to anything. The helper for it was VFIO's
+ * own up to 6.6; since then it is a part of iommufd, and a stub without.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+#define MIMIC_SERVES_LOG	true
+#else
+#define MIMIC_SERVES_LOG	IS_ENABLED(CONFIG_IOMMUFD_DRIVER)
+#endif
+
+/* Its namespace, whose name became a string in 6.13. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+#define MIMIC_IMPORT_NS		static_assert(true)
+#elif LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+#define MIMIC_IMPORT_NS		MODULE_IMPORT_NS(IOMMUFD)
+#else
+#define MIMIC_IMPORT_NS		MODULE_IMPORT_NS("IOMMUFD")
+#endif
 
 #endif /* _MIMIC_COMPAT_H */

@@ -5,7 +5,8 @@
  * A read is one copy by VFIO. A write is three steps, so that the one that
  * changes guest memory can neither wait nor fail and may be done under a model's
  * lock: pin a page, copy to it, unpin it. The container reports a page as dirty
- * for as long as it is pinned, so a copy at any time in between is not missed.
+ * for as long as it is pinned, so a copy at any time in between is not missed;
+ * the device's own log (log.c) is told by the copy.
  *
  * All of this is for kernel threads and workers. VFIO reaches the memory through
  * the address space of the client that mapped it, and refuses a task that has
@@ -275,7 +276,7 @@ static int mimic_pin_page(struct mimic_vdev *v, u64 iova, struct page **page)
  * anybody needs who must not wait for user space.
  * Return: 0; -EPERM if the guest has not enabled bus mastering; -EINVAL for a
  * range across pages; another negative errno if it cannot be reached or is not
- * memory.
+ * memory, or if there is no memory to log it.
  */
 int mimic_dma_pin(struct mimic_vdev *v, u64 iova, size_t len,
 		  struct mimic_pin *pin)
@@ -288,10 +289,16 @@ int mimic_dma_pin(struct mimic_vdev *v, u64 iova, size_t len,
 		return -EINVAL;
 	pin->iova = iova;
 	pin->len = len;
+	ret = mimic_log_prepare(v, pin);
+	if (ret)
+		goto out;
 	mimic_pin_enter(&v->pins, pin);
 	ret = mimic_pin_page(v, iova, &pin->page);
-	if (ret)
+	if (ret) {
 		mimic_pin_leave(&v->pins, pin);
+		mimic_log_leave(pin);
+	}
+out:
 	trace_mimic_dma(v, iova, len, true, ret);
 	return ret;
 }
@@ -303,7 +310,8 @@ int mimic_dma_pin(struct mimic_vdev *v, u64 iova, size_t len,
  * @buf: bytes to write
  * @len: how many; @off + @len must be inside of @pin
  *
- * Context: any; does not sleep.
+ * Context: any but interrupts; does not sleep. The lock under which the device is
+ * stopped is held, so that there is no copy whose page is not in the log.
  */
 void mimic_dma_copy(struct mimic_pin *pin, size_t off, const void *buf,
 		    size_t len)
@@ -322,6 +330,8 @@ void mimic_dma_copy(struct mimic_pin *pin, size_t off, const void *buf,
 		memcpy(to, buf, len);
 	}
 	kunmap_local(to);
+	/* Not before the data are there: a report would take the mark away. */
+	mimic_log_mark(pin);
 }
 
 /**
@@ -336,4 +346,5 @@ void mimic_dma_unpin(struct mimic_vdev *v, struct mimic_pin *pin)
 {
 	vfio_unpin_pages(&v->vfio, pin->iova & PAGE_MASK, 1);
 	mimic_pin_leave(&v->pins, pin);
+	mimic_log_leave(pin);
 }

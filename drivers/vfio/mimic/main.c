@@ -14,6 +14,7 @@
 #include <linux/string.h>
 
 #include "mimic.h"
+#include "mimic_compat.h"
 
 /**
  * struct mimic_param - a number that is set at load
@@ -177,5 +178,6 @@ module_exit(mimic_exit);
 MODULE_DESCRIPTION("Simulated PCI devices with mediated devices that live-migrate");
 MODULE_AUTHOR("The mimic authors");
 MODULE_LICENSE("GPL");
+MIMIC_IMPORT_NS;
 /* No symbol leads to it, but no instance can be opened without. */
 MODULE_SOFTDEP("post: vfio_iommu_type1");

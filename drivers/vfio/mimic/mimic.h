@@ -10,6 +10,7 @@
  *   config.c  PCI config space that the client sees
  *   irq.c     INTx, MSI-X, ERR and REQ by what SET_IRQS set up
  *   dma.c     access to guest memory
+ *   log.c     which guest memory was written
  *   models/   the device models
  *
  * A model knows registers, memory, DMA and interrupts. It never sees a
@@ -23,6 +24,7 @@
 #include <linux/mdev.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
+#include <linux/rbtree.h>
 #include <linux/spinlock.h>
 #include <linux/vfio.h>
 #include <linux/vmig.h>
@@ -279,6 +281,33 @@ struct mimic_pins {
 	wait_queue_head_t wait;
 };
 
+struct mem_cgroup;
+struct mimic_log_block;
+struct mimic_log_range;
+
+/**
+ * struct mimic_log - log of guest memory that the device has written
+ * @gate: serializes start and stop of the log; outside @lock
+ * @lock: protects all members but @gate and @memcg, and what is in @blocks; taken
+ *	inside a model's lock, innermost
+ * @on: there is a log
+ * @shift: size of a page of it, as a power of two
+ * @nr_ranges: entries of @ranges
+ * @ranges: what is logged, in order, with gaps between
+ * @blocks: marks of pages, by address
+ * @memcg: pays for @blocks; set and cleared while there is no pin
+ */
+struct mimic_log {
+	struct mutex gate; /* serializes start and stop */
+	spinlock_t lock; /* protects all but gate and memcg */
+	bool on;
+	unsigned int shift;
+	unsigned int nr_ranges;
+	struct mimic_log_range *ranges;
+	struct rb_root blocks;
+	struct mem_cgroup *memcg;
+};
+
 /**
  * struct mimic_vdev - an instance
  * @vfio: must be first, vfio_alloc_device() wants it so
@@ -293,6 +322,7 @@ struct mimic_pins {
  * @cfg: config space
  * @irqs: interrupts
  * @pins: guest memory that is pinned
+ * @log: guest memory that was written
  * @bus_master: PCI_COMMAND allows DMA; read without a lock
  * @mem_decode: PCI_COMMAND allows accesses to BARs; read without a lock
  * @debugfs: directory
@@ -311,6 +341,7 @@ struct mimic_vdev {
 	struct mimic_config cfg;
 	struct mimic_irqs irqs;
 	struct mimic_pins pins;
+	struct mimic_log log;
 	bool bus_master;
 	bool mem_decode;
 	struct dentry *debugfs;
@@ -392,12 +423,16 @@ void mimic_irq_load(struct mimic_vdev *v, const void *buf);
  * @page: the page
  * @iova: guest address
  * @len: bytes
+ * @log: where to mark the page when it was written
+ * @block: memory for that, see log.c; NULL if there is never a log
  */
 struct mimic_pin {
 	struct list_head node;
 	struct page *page;
 	u64 iova;
 	u32 len;
+	struct mimic_log *log;
+	struct mimic_log_block *block;
 };
 
 void mimic_dma_init(struct mimic_vdev *v);
@@ -406,5 +441,13 @@ int mimic_dma_read(struct mimic_vdev *v, u64 iova, void *buf, size_t len);
 int mimic_dma_pin(struct mimic_vdev *v, u64 iova, size_t len, struct mimic_pin *pin);
 void mimic_dma_copy(struct mimic_pin *pin, size_t off, const void *buf, size_t len);
 void mimic_dma_unpin(struct mimic_vdev *v, struct mimic_pin *pin);
+
+/* log.c */
+void mimic_log_init(struct mimic_vdev *v);
+void mimic_log_open(struct mimic_vdev *v);
+void mimic_log_close(struct mimic_vdev *v);
+int mimic_log_prepare(struct mimic_vdev *v, struct mimic_pin *pin);
+void mimic_log_mark(struct mimic_pin *pin);
+void mimic_log_leave(struct mimic_pin *pin);
 
 #endif /* _MIMIC_H */

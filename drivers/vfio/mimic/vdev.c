@@ -551,9 +551,12 @@ static int mimic_open(struct vfio_device *vfio)
 	struct mimic_vdev *v = vfio_to_mimic(vfio);
 	int ret;
 
+	mimic_log_open(v);
 	ret = vmig_open(&v->vmig);
-	if (ret)
+	if (ret) {
+		mimic_log_close(v);
 		return ret;
+	}
 	/* From here on nobody can choose differently. */
 	if (v->type->share->migratable)
 		mimic_offer_v2(v);
@@ -567,6 +570,7 @@ static void mimic_close(struct vfio_device *vfio)
 	vmig_close(&v->vmig);
 	/* A worker may still wait for guest memory, which is there until now. */
 	v->model->flush(v);
+	mimic_log_close(v);
 	mimic_irq_close(v);
 }
 
@@ -606,6 +610,7 @@ static int mimic_init_dev(struct vfio_device *vfio)
 		goto err_give;
 	mimic_irq_init(v);
 	mimic_dma_init(v);
+	mimic_log_init(v);
 	mimic_config_init(v);
 	ret = mimic_init_vmig(v);
 	if (ret)
