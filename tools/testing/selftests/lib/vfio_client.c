@@ -4,6 +4,7 @@
  * is one system call, errors are -errno, nothing is hidden.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -101,39 +102,76 @@ static int find_migration(struct vfc_dev *d)
 	return 0;
 }
 
-int vfc_open(struct vfc_dev *d, const char *uuid)
+static void open_nothing(struct vfc_dev *d, const char *uuid)
 {
-	int ret;
-
 	memset(d, 0, sizeof(*d));
 	d->container = -1;
 	d->group = -1;
+	d->iommufd = -1;
 	d->fd = -1;
 	d->mig_index = -1;
 	snprintf(d->uuid, sizeof(d->uuid), "%s", uuid);
+}
 
-	d->group = open_group(uuid);
-	ret = d->group;
-	if (ret < 0)
-		goto fail;
-	d->container = open_container(d->group);
-	ret = d->container;
-	if (ret < 0)
-		goto fail;
-	d->fd = vfc_device_fd(d);
-	ret = d->fd;
-	if (ret < 0)
-		goto fail;
+/* @ret: of opening. What it opened is closed if it or this failed. */
+static int open_rest(struct vfc_dev *d, int ret)
+{
 	d->info.argsz = sizeof(d->info);
-	ret = ret_errno(ioctl(d->fd, VFIO_DEVICE_GET_INFO, &d->info));
+	if (ret >= 0)
+		ret = ret_errno(ioctl(d->fd, VFIO_DEVICE_GET_INFO, &d->info));
+	if (ret >= 0)
+		ret = find_migration(d);
 	if (ret < 0)
-		goto fail;
-	ret = find_migration(d);
-	if (!ret)
-		return 0;
-fail:
-	vfc_close(d);
+		vfc_close(d);
 	return ret;
+}
+
+static int open_by_group(struct vfc_dev *d)
+{
+	d->group = open_group(d->uuid);
+	if (d->group < 0)
+		return d->group;
+	d->container = open_container(d->group);
+	if (d->container < 0)
+		return d->container;
+	d->fd = vfc_device_fd(d);
+	return d->fd;
+}
+
+static int open_by_cdev(struct vfc_dev *d)
+{
+	int ret;
+
+	d->fd = vfc_cdev_node(d->uuid);
+	if (d->fd < 0)
+		return d->fd;
+	d->iommufd = ret_errno(open("/dev/iommu", O_RDWR | O_CLOEXEC));
+	if (d->iommufd < 0)
+		return d->iommufd;
+	ret = vfc_cdev_bind(d->fd, d->iommufd);
+	if (!ret)
+		ret = vfc_ioas_alloc(d->iommufd, &d->ioas);
+	if (!ret)
+		ret = vfc_cdev_attach(d->fd, d->ioas);
+	return ret;
+}
+
+int vfc_open_group(struct vfc_dev *d, const char *uuid)
+{
+	open_nothing(d, uuid);
+	return open_rest(d, open_by_group(d));
+}
+
+int vfc_open_cdev(struct vfc_dev *d, const char *uuid)
+{
+	open_nothing(d, uuid);
+	return open_rest(d, open_by_cdev(d));
+}
+
+int vfc_open(struct vfc_dev *d, const char *uuid)
+{
+	return vfc_number("VFIO_CDEV", 0) ? vfc_open_cdev(d, uuid) :
+		vfc_open_group(d, uuid);
 }
 
 static void close_fd(int *fd)
@@ -149,11 +187,122 @@ void vfc_close(struct vfc_dev *d)
 	close_fd(&d->fd);
 	close_fd(&d->group);
 	close_fd(&d->container);
+	close_fd(&d->iommufd);
 }
 
 int vfc_device_fd(const struct vfc_dev *d)
 {
 	return ret_errno(ioctl(d->group, VFIO_GROUP_GET_DEVICE_FD, d->uuid));
+}
+
+/*
+ * What linux/vfio.h has of device nodes, and linux/iommufd.h: our own copies,
+ * because the oldest distribution's headers lack them.
+ */
+struct bind_iommufd {
+	__u32 argsz;
+	__u32 flags;
+	__s32 iommufd;
+	__u32 out_devid;
+};
+
+struct attach_pt {
+	__u32 argsz;
+	__u32 flags;
+	__u32 pt_id;
+};
+
+struct detach_pt {
+	__u32 argsz;
+	__u32 flags;
+};
+
+struct ioas_alloc {
+	__u32 size;
+	__u32 flags;
+	__u32 out_ioas_id;
+};
+
+struct ioas_map {
+	__u32 size;
+	__u32 flags;
+	__u32 ioas_id;
+	__u32 reserved;
+	__u64 user_va;
+	__u64 length;
+	__u64 iova;
+};
+
+struct ioas_unmap {
+	__u32 size;
+	__u32 ioas_id;
+	__u64 iova;
+	__u64 length;
+};
+
+#define BIND_IOMMUFD	_IO(VFIO_TYPE, VFIO_BASE + 18)
+#define ATTACH_PT	_IO(VFIO_TYPE, VFIO_BASE + 19)
+#define DETACH_PT	_IO(VFIO_TYPE, VFIO_BASE + 20)
+#define IOAS_ALLOC	_IO(';', 0x81)
+#define IOAS_MAP	_IO(';', 0x85)
+#define IOAS_UNMAP	_IO(';', 0x86)
+#define MAP_FIXED_IOVA	1
+#define MAP_WRITEABLE	2
+#define MAP_READABLE	4
+
+int vfc_cdev_node(const char *uuid)
+{
+	char path[VFC_PATH], node[VFC_PATH];
+	struct dirent *entry;
+	int ret = -ENOENT;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), MDEV_DIR "/%s/vfio-dev", uuid);
+	dir = opendir(path);
+	if (!dir)
+		return -errno;
+	while (ret == -ENOENT && (entry = readdir(dir))) {
+		if (strncmp(entry->d_name, "vfio", 4))
+			continue;
+		snprintf(node, sizeof(node), "/dev/vfio/devices/%.32s",
+			 entry->d_name);
+		ret = ret_errno(open(node, O_RDWR | O_CLOEXEC));
+	}
+	closedir(dir);
+	return ret;
+}
+
+int vfc_cdev_bind(int node, int iommufd)
+{
+	struct bind_iommufd bind = {
+		.argsz = sizeof(bind),
+		.iommufd = iommufd,
+	};
+
+	return ret_errno(ioctl(node, BIND_IOMMUFD, &bind));
+}
+
+int vfc_ioas_alloc(int iommufd, __u32 *ioas)
+{
+	struct ioas_alloc alloc = { .size = sizeof(alloc) };
+	int ret = ret_errno(ioctl(iommufd, IOAS_ALLOC, &alloc));
+
+	*ioas = alloc.out_ioas_id;
+	return ret;
+}
+
+int vfc_cdev_attach(int node, __u32 ioas)
+{
+	struct attach_pt attach = { .argsz = sizeof(attach), .pt_id = ioas };
+
+	return ret_errno(ioctl(node, ATTACH_PT, &attach));
+}
+
+int vfc_cdev_detach(int node)
+{
+	struct detach_pt detach = { .argsz = sizeof(detach) };
+
+	return ret_errno(ioctl(node, DETACH_PT, &detach));
 }
 
 __u64 vfc_section(const struct vfc_dev *d)
@@ -558,18 +707,44 @@ int vfc_load(const struct vfc_dev *d, const struct vfc_io *io,
 
 /* --- DMA -------------------------------------------------------------- */
 
-int vfc_dma_map(const struct vfc_dev *d, void *vaddr, __u64 iova,
-		__u64 size)
+static int ioas_map(const struct vfc_dev *d, void *vaddr, __u64 iova,
+		    __u64 size, __u32 flags)
+{
+	struct ioas_map map = {
+		.size = sizeof(map),
+		.flags = MAP_FIXED_IOVA |
+			(flags & VFIO_DMA_MAP_FLAG_READ ? MAP_READABLE : 0) |
+			(flags & VFIO_DMA_MAP_FLAG_WRITE ? MAP_WRITEABLE : 0),
+		.ioas_id = d->ioas,
+		.user_va = (uintptr_t)vaddr,
+		.length = size,
+		.iova = iova,
+	};
+
+	return ret_errno(ioctl(d->iommufd, IOAS_MAP, &map));
+}
+
+int vfc_dma_map_as(const struct vfc_dev *d, void *vaddr, __u64 iova,
+		   __u64 size, __u32 flags)
 {
 	struct vfio_iommu_type1_dma_map map = {
 		.argsz = sizeof(map),
-		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
+		.flags = flags,
 		.vaddr = (uintptr_t)vaddr,
 		.iova = iova,
 		.size = size,
 	};
 
+	if (d->iommufd >= 0)
+		return ioas_map(d, vaddr, iova, size, flags);
 	return ret_errno(ioctl(d->container, VFIO_IOMMU_MAP_DMA, &map));
+}
+
+int vfc_dma_map(const struct vfc_dev *d, void *vaddr, __u64 iova,
+		__u64 size)
+{
+	return vfc_dma_map_as(d, vaddr, iova, size, VFIO_DMA_MAP_FLAG_READ |
+			      VFIO_DMA_MAP_FLAG_WRITE);
 }
 
 int vfc_dma_unmap(const struct vfc_dev *d, __u64 iova, __u64 size)
@@ -579,7 +754,15 @@ int vfc_dma_unmap(const struct vfc_dev *d, __u64 iova, __u64 size)
 		.iova = iova,
 		.size = size,
 	};
+	struct ioas_unmap ioas_unmap = {
+		.size = sizeof(ioas_unmap),
+		.ioas_id = d->ioas,
+		.iova = iova,
+		.length = size,
+	};
 
+	if (d->iommufd >= 0)
+		return ret_errno(ioctl(d->iommufd, IOAS_UNMAP, &ioas_unmap));
 	return ret_errno(ioctl(d->container, VFIO_IOMMU_UNMAP_DMA, &unmap));
 }
 

@@ -41,9 +41,12 @@ enum vfc_state {
 #define VFC_UUID_LEN	36
 
 /**
- * struct vfc_dev - one open device with its own group and container
- * @container: fd with VFIO_TYPE1v2_IOMMU (or VFIO_TYPE1_IOMMU) set
- * @group: fd
+ * struct vfc_dev - one open device with its own group and container, or, by its
+ * device node, with its own iommufd
+ * @container: fd with VFIO_TYPE1v2_IOMMU (or VFIO_TYPE1_IOMMU) set; -1 by node
+ * @group: fd; -1 by node
+ * @iommufd: fd; -1 by group
+ * @ioas: the address space in @iommufd to which the device is attached
  * @fd: device fd
  * @uuid: of the mdev
  * @info: answer of VFIO_DEVICE_GET_INFO
@@ -58,6 +61,8 @@ enum vfc_state {
 struct vfc_dev {
 	int container;
 	int group;
+	int iommufd;
+	__u32 ioas;
 	int fd;
 	char uuid[VFC_UUID_LEN + 1];
 	struct vfio_device_info info;
@@ -72,12 +77,28 @@ struct vfc_dev {
 
 /* --- Opening ---------------------------------------------------------- */
 
-/* Open @uuid and find its migration region (which may be missing). */
+/*
+ * Open @uuid and find its migration region (which may be missing): by its group,
+ * or, with VFIO_CDEV=1 in the environment, by its node.
+ */
 int vfc_open(struct vfc_dev *d, const char *uuid);
+int vfc_open_group(struct vfc_dev *d, const char *uuid);
+int vfc_open_cdev(struct vfc_dev *d, const char *uuid);
 /* Unmap and close everything; @d may be half open. */
 void vfc_close(struct vfc_dev *d);
 /* One more device fd of the same group, or -errno. */
 int vfc_device_fd(const struct vfc_dev *d);
+
+/*
+ * The steps of which vfc_open_cdev() is made. The node of @uuid, not bound: nothing
+ * but vfc_cdev_bind() works on it. -ENOENT: this kernel has no nodes.
+ */
+int vfc_cdev_node(const char *uuid);
+int vfc_cdev_bind(int node, int iommufd);
+/* A new address space of @iommufd. */
+int vfc_ioas_alloc(int iommufd, __u32 *ioas);
+int vfc_cdev_attach(int node, __u32 ioas);
+int vfc_cdev_detach(int node);
 /* Size of the data section in bytes. */
 __u64 vfc_section(const struct vfc_dev *d);
 int vfc_reset(const struct vfc_dev *d);
@@ -185,6 +206,10 @@ int vfc_load(const struct vfc_dev *d, const struct vfc_io *io,
 
 /* --- DMA -------------------------------------------------------------- */
 
+/* @flags: VFIO_DMA_MAP_FLAG_READ and VFIO_DMA_MAP_FLAG_WRITE */
+int vfc_dma_map_as(const struct vfc_dev *d, void *vaddr, __u64 iova,
+		   __u64 size, __u32 flags);
+/* ... both of them. */
 int vfc_dma_map(const struct vfc_dev *d, void *vaddr, __u64 iova,
 		__u64 size);
 int vfc_dma_unmap(const struct vfc_dev *d, __u64 iova, __u64 size);

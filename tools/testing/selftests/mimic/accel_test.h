@@ -198,20 +198,6 @@ struct at_mem {
 	size_t size;
 };
 
-static inline int at_map_flags(const struct vfc_dev *d, void *p, __u64 iova,
-			       size_t size, __u32 flags)
-{
-	struct vfio_iommu_type1_dma_map map = {
-		.argsz = sizeof(map),
-		.flags = flags,
-		.vaddr = (uintptr_t)p,
-		.iova = iova,
-		.size = size,
-	};
-
-	return ioctl(d->container, VFIO_IOMMU_MAP_DMA, &map) ? -errno : 0;
-}
-
 #define AT_RW	(VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE)
 #define AT_RO	VFIO_DMA_MAP_FLAG_READ
 
@@ -234,7 +220,7 @@ static inline void at_mem_map(struct __test_metadata *_metadata,
 {
 	at_mem_alloc(_metadata, m, size);
 	m->iova = iova;
-	ASSERT_EQ(0, at_map_flags(d, m->p, iova, size, flags));
+	ASSERT_EQ(0, vfc_dma_map_as(d, m->p, iova, size, flags));
 }
 
 static inline bool at_all(const void *p, __u8 value, size_t n)

@@ -336,7 +336,8 @@ TEST_F_TIMEOUT(hostile, memory_comes_and_goes, 120)
 	ASSERT_EQ(0, vfc_dma_unmap(d, AT_MEM_IOVA, MEM_SIZE));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, scribble, &s));
 	UNTIL(SECONDS) {
-		ASSERT_EQ(0, at_map_flags(d, m.p, AT_MEM_IOVA, MEM_SIZE, AT_RW));
+		ASSERT_EQ(0, vfc_dma_map_as(d, m.p, AT_MEM_IOVA, MEM_SIZE,
+					    AT_RW));
 		at_enable(_metadata, d);
 		good_start(&self->t, rng);
 		for (i = 0; i < 20; i++)
@@ -389,10 +390,10 @@ static int open_and_work(void *arg)
 		 PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p == MAP_FAILED)
 		return 2;
-	if (at_map_flags(&t->d, p, AT_RING_IOVA,
-			 MIMIC_ACCEL_NR_RINGS * AT_RING_BYTES, AT_RW) ||
-	    at_map_flags(&t->d, p + MIMIC_ACCEL_NR_RINGS * AT_RING_BYTES,
-			 AT_MEM_IOVA, MEM_SIZE, AT_RW))
+	if (vfc_dma_map_as(&t->d, p, AT_RING_IOVA,
+			   MIMIC_ACCEL_NR_RINGS * AT_RING_BYTES, AT_RW) ||
+	    vfc_dma_map_as(&t->d, p + MIMIC_ACCEL_NR_RINGS * AT_RING_BYTES,
+			   AT_MEM_IOVA, MEM_SIZE, AT_RW))
 		return 3;
 	t->ring[0].desc = p;
 	vfc_region_write(&t->d, AT_CFG, PCI_COMMAND, &on, sizeof(on));

@@ -468,10 +468,10 @@ static void side_open(struct __test_metadata *_metadata, struct side *s,
 	struct vfc_dev *d = s->d;
 
 	at_open(_metadata, d, "VFIO_DEV2");
-	ASSERT_EQ(0, at_map_flags(d, t->rings.p, t->rings.iova, t->rings.size,
-				  AT_RW));
-	ASSERT_EQ(0, at_map_flags(d, t->mem.p, t->mem.iova, t->mem.size,
-				  AT_RW));
+	ASSERT_EQ(0, vfc_dma_map_as(d, t->rings.p, t->rings.iova, t->rings.size,
+				    AT_RW));
+	ASSERT_EQ(0, vfc_dma_map_as(d, t->mem.p, t->mem.iova, t->mem.size,
+				    AT_RW));
 	at_msix(_metadata, d, s->fd);
 }
 
