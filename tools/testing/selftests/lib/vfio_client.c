@@ -192,6 +192,8 @@ void vfc_close(struct vfc_dev *d)
 
 int vfc_device_fd(const struct vfc_dev *d)
 {
+	if (d->iommufd >= 0)
+		return -EOPNOTSUPP;
 	return ret_errno(ioctl(d->group, VFIO_GROUP_GET_DEVICE_FD, d->uuid));
 }
 

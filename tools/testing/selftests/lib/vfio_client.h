@@ -86,8 +86,12 @@ int vfc_open_group(struct vfc_dev *d, const char *uuid);
 int vfc_open_cdev(struct vfc_dev *d, const char *uuid);
 /* Unmap and close everything; @d may be half open. */
 void vfc_close(struct vfc_dev *d);
-/* One more device fd of the same group, or -errno. */
+/*
+ * One more device fd of the same group, or -errno; -EOPNOTSUPP by node, which can
+ * be bound once.
+ */
 int vfc_device_fd(const struct vfc_dev *d);
+#define VFC_ONE_FILE	"a device has one file by its node"
 
 /*
  * The steps of which vfc_open_cdev() is made. The node of @uuid, not bound: nothing

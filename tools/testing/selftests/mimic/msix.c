@@ -273,7 +273,7 @@ TEST_F(msix, refused_set_irqs)
 {
 	struct vfc_dev *d = &self->t.d;
 	int32_t fds[NR + 1] = { self->fd[2], self->fd[1], self->fd[0], -1 };
-	int32_t not_eventfd = d->container, closed = 1000;
+	int32_t not_eventfd = d->fd, closed = 1000;
 	const struct {
 		__u32 flags, index, start, count;
 		const void *data;
