@@ -18,7 +18,7 @@ DOCS = os.path.join(os.path.dirname(os.path.abspath(__file__)),
                     "../../Documentation")
 RULES = os.path.join(DOCS, "migration-rules.rst")
 TABLE = os.path.join(DOCS, "rules-tests.rst")
-ROW = re.compile(r"^((?:V1|VER|STR|LIFE|DEV)-\S+)(?:\s{2,}|$)")
+ROW = re.compile(r"^((?:V1|V2|VER|STR|LIFE|DEV|MIX)-\S+)(?:\s{2,}|$)")
 # They name rules, but look at the model that other tests compare with.
 ABOUT_TESTS = ("vmig/unit/unit-oracle", "vmig/unit/unit-walker")
 HEAD = """\
@@ -92,7 +92,7 @@ def short(tests):
     """Tests, those that differ in the type of device as one."""
     types = {}
     for test, where in on_machines(tests):
-        base, dash, kind = test.partition("-")
+        base, dash, kind = test.rpartition("-")
         if dash and base.startswith(("vmig/", "mimic/probe", "mimic/golden")) \
                 and kind in ("none", "byte", "odd", "small", "huge"):
             types.setdefault(base + where, []).append("+" + kind)

@@ -650,7 +650,7 @@ TEST_F(v2_info, V2_PI_07_V2_PI_09_opted_in)
 	unsigned int i;
 
 	if (vfc2_probe(d, VFC2_F_PRECOPY_INFOV2, VFC2_SET) == -ENOTTY)
-		SKIP(return, "this kernel has no PRECOPY_INFOv2");
+		SKIP(return, V2_NO_INFOV2);
 	ASSERT_EQ(0, vfc2_opt_in(d));
 	fill(_metadata, &self->t, UNITS, VALUE);
 	self->fd = SET2(VFC2_PRE_COPY);

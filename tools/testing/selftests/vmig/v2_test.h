@@ -16,6 +16,7 @@
 #include "vfio_v2.h"
 
 #define V2_NO_PROTOCOL	"this device does not offer the v2 protocol"
+#define V2_NO_INFOV2	"this kernel has no PRECOPY_INFOv2"
 #define V2_NO_FLAGS	"no debugfs file to choose the states"
 
 /* --- Fixture ---------------------------------------------------------- */
