@@ -7,7 +7,7 @@
 #include "v2_test.h"
 
 #define UNITS	40
-#define BUFFER	(1 << 20)
+#define BUFFER	0x100000
 
 /**
  * struct client - one device of a virtual machine

@@ -419,7 +419,9 @@ TEST_F(v2_data, V2_FD_08_the_file_outlives_the_device)
 	/* No device is open, so only the file can hold the module. */
 	vt_close(&self->t);
 	memset(&self->t, 0, sizeof(self->t));
-	self->t.a.fd = self->t.a.group = self->t.a.container = -1;
+	self->t.a.container = -1;
+	self->t.a.group = -1;
+	self->t.a.fd = -1;
 	if (named) {
 		ASSERT_EQ(-1, syscall(SYS_delete_module, module, O_NONBLOCK));
 		ASSERT_TRUE(errno == EWOULDBLOCK || errno == EBUSY);

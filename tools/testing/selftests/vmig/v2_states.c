@@ -37,17 +37,15 @@ static bool arc_gives_file(__u32 from, __u32 to)
 static void check_file(struct __test_metadata *_metadata, int fd, __u32 state)
 {
 	int flags = fcntl(fd, F_GETFL);
+	ssize_t n;
 	__u8 c;
 
 	ASSERT_EQ(FD_CLOEXEC, fcntl(fd, F_GETFD));
 	ASSERT_LE(0, flags);
 	ASSERT_EQ(state == VFC2_RESUMING ? O_WRONLY : O_RDONLY,
 		  flags & O_ACCMODE);
-	if (v2_saves(state)) {
-		ASSERT_EQ(1, v2_read(fd, &c, 1));
-	} else {
-		ASSERT_EQ(0, v2_write(fd, &c, 0));
-	}
+	n = v2_saves(state) ? v2_read(fd, &c, 1) : v2_write(fd, &c, 0);
+	ASSERT_EQ(v2_saves(state), n);
 }
 
 /* The driver went @path, if it can be seen. */
@@ -229,9 +227,7 @@ FIXTURE_VARIANT_ADD(v2_matrix, V2_FSM_30) { VFC2_RUNNING_P2P, VFC2_RUNNING };
 FIXTURE_VARIANT_ADD(v2_matrix, V2_FSM_31) { VFC2_RUNNING_P2P, VFC2_STOP_COPY };
 FIXTURE_VARIANT_ADD(v2_matrix, V2_FSM_32) { VFC2_RUNNING_P2P, VFC2_RESUMING };
 FIXTURE_VARIANT_ADD(v2_matrix, V2_FSM_33) { VFC2_RUNNING_P2P, VFC2_PRE_COPY };
-FIXTURE_VARIANT_ADD(v2_matrix, V2_FSM_34) {
-	VFC2_RUNNING_P2P, VFC2_PRE_COPY_P2P
-};
+FIXTURE_VARIANT_ADD(v2_matrix, V2_FSM_34) { VFC2_RUNNING_P2P, VFC2_PRE_COPY_P2P };
 FIXTURE_VARIANT_ADD(v2_matrix, V2_FSM_35) { VFC2_RUNNING_P2P, VFC2_ERROR };
 FIXTURE_VARIANT_ADD(v2_matrix, V2_FSM_36) { VFC2_PRE_COPY, VFC2_STOP };
 FIXTURE_VARIANT_ADD(v2_matrix, V2_FSM_37) { VFC2_PRE_COPY, VFC2_RUNNING };
@@ -244,9 +240,7 @@ FIXTURE_VARIANT_ADD(v2_matrix, V2_FSM_43) { VFC2_PRE_COPY_P2P, VFC2_STOP };
 FIXTURE_VARIANT_ADD(v2_matrix, V2_FSM_44) { VFC2_PRE_COPY_P2P, VFC2_RUNNING };
 FIXTURE_VARIANT_ADD(v2_matrix, V2_FSM_45) { VFC2_PRE_COPY_P2P, VFC2_STOP_COPY };
 FIXTURE_VARIANT_ADD(v2_matrix, V2_FSM_46) { VFC2_PRE_COPY_P2P, VFC2_RESUMING };
-FIXTURE_VARIANT_ADD(v2_matrix, V2_FSM_47) {
-	VFC2_PRE_COPY_P2P, VFC2_RUNNING_P2P
-};
+FIXTURE_VARIANT_ADD(v2_matrix, V2_FSM_47) { VFC2_PRE_COPY_P2P, VFC2_RUNNING_P2P };
 FIXTURE_VARIANT_ADD(v2_matrix, V2_FSM_48) { VFC2_PRE_COPY_P2P, VFC2_PRE_COPY };
 FIXTURE_VARIANT_ADD(v2_matrix, V2_FSM_49) { VFC2_PRE_COPY_P2P, VFC2_ERROR };
 FIXTURE_VARIANT_ADD(v2_matrix, V2_FSM_50) { VFC2_ERROR, VFC2_STOP };
@@ -556,11 +550,10 @@ TEST_F(v2_states, V2_FSM_62_one_stream_in_the_saving_states)
 			vt_touch(_metadata, d, self->t.m, 20, 1);
 		fd = SET2(VFC2_PRE_COPY);
 		for (i = 0; i < ARRAY_SIZE(walk); i++) {
-			if (step == 2) {
-				ASSERT_EQ(-ENOMSG, vfc2_drain(fd, 0, s));
-			} else if (step == 1) {
+			if (step == 1)
 				v2_take(_metadata, fd, 50, s);
-			}
+			if (step == 2)
+				ASSERT_EQ(-ENOMSG, vfc2_drain(fd, 0, s));
 			if (self->t.m)
 				vt_touch(_metadata, d, self->t.m, 20, VALUE + i);
 			if (self->t.m)

@@ -343,11 +343,8 @@ static inline void v2_dead(struct __test_metadata *_metadata, int fd, bool saves
 	int ret, mask = POLLERR | POLLHUP | (saves ? POLLIN : POLLOUT);
 	__u8 c = 0;
 
-	if (saves) {
-		ASSERT_EQ(-ENODEV, v2_read(fd, &c, 1));
-	} else {
-		ASSERT_EQ(-ENODEV, v2_write(fd, &c, 1));
-	}
+	ret = saves ? v2_read(fd, &c, 1) : v2_write(fd, &c, 1);
+	ASSERT_EQ(-ENODEV, ret);
 	ASSERT_EQ(mask, v2_revents(fd) & mask);
 	ret = vfc2_precopy_info(fd, &info);
 	/* A file that loads does not know that one, alive or dead. */
