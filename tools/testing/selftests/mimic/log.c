@@ -22,17 +22,33 @@
 #define NOT_SERVED	"this kernel serves no log of DMA (feature 6)"
 #define SWALLOWED	"this kernel does not say when it cannot write a bitmap"
 
-typedef struct vfio_device_feature_dma_logging_control control_t;
-typedef struct vfio_device_feature_dma_logging_range range_t;
-typedef struct vfio_device_feature_dma_logging_report report_t;
+/* struct vfio_device_feature_dma_logging_control, _range and _report */
+struct control {
+	__u64 page_size;
+	__u32 num_ranges;
+	__u32 reserved;
+	__u64 ranges;
+};
+
+struct range {
+	__u64 iova;
+	__u64 length;
+};
+
+struct report {
+	__u64 iova;
+	__u64 length;
+	__u64 page_size;
+	__u64 bitmap;
+};
 
 /* --- Calls ------------------------------------------------------------- */
 
 /* START; *@page_size becomes what was selected. */
 static int start_ranges(const struct vfc_dev *d, __u64 *page_size,
-			const range_t *ranges, __u32 n)
+			const struct range *ranges, __u32 n)
 {
-	control_t control = {
+	struct control control = {
 		.page_size = *page_size,
 		.num_ranges = n,
 		.ranges = (uintptr_t)ranges,
@@ -47,7 +63,7 @@ static int start_ranges(const struct vfc_dev *d, __u64 *page_size,
 static int start(const struct vfc_dev *d, __u64 page_size, __u64 iova,
 		 __u64 length)
 {
-	range_t range = { .iova = iova, .length = length };
+	struct range range = { .iova = iova, .length = length };
 
 	return start_ranges(d, &page_size, &range, 1);
 }
@@ -60,7 +76,7 @@ static int stop(const struct vfc_dev *d)
 static int report(const struct vfc_dev *d, __u64 page_size, __u64 iova,
 		  __u64 length, void *bitmap)
 {
-	report_t arg = {
+	struct report arg = {
 		.iova = iova,
 		.length = length,
 		.page_size = page_size,
@@ -116,10 +132,8 @@ static void set(__u64 *bits, unsigned int page)
 	} while (0)
 
 /* There is no log. */
-#define EXPECT_OFF()	do {						\
-	ASSERT_EQ(-EINVAL, report(d, AT_PAGE, AT_MEM_IOVA, SIZE,	\
-				  self->bits));				\
-	} while (0)
+#define EXPECT_OFF()							\
+	ASSERT_EQ(-EINVAL, report(d, AT_PAGE, AT_MEM_IOVA, SIZE, self->bits))
 
 /* The device writes @len bytes at @off of the buffer. */
 #define WRITE_GUEST(off, len)	do {					\
@@ -129,9 +143,10 @@ static void set(__u64 *bits, unsigned int page)
 	} while (0)
 
 /* ... in page @p; what was written is expected. */
-#define DIRTY(p)	do {						\
-	WRITE_GUEST((p) * AT_PAGE + 8, 16);				\
-	set(self->want, p);						\
+#define DIRTY(page)	do {						\
+	unsigned int p_ = (page);					\
+	WRITE_GUEST(p_ * AT_PAGE + 8, 16);				\
+	set(self->want, p_);						\
 	} while (0)
 
 /* --- Start -------------------------------------------------------------- */
@@ -169,7 +184,7 @@ TEST_F(log, V2_DL_01_page_size_selected)
 		{ 1ull << 30, LARGE },
 		{ 1ull << 50, LARGE },
 	};
-	const range_t range = { .iova = 0, .length = 1ull << 51 };
+	const struct range range = { .iova = 0, .length = 1ull << 51 };
 	struct vfc_dev *d = &self->t.d;
 	unsigned int i;
 	__u64 size;
@@ -191,8 +206,8 @@ TEST_F(log, V2_DL_02_odd_page_sizes)
 	} odd[] = { { 1, 4096 }, { 2, 4096 }, { 512, 4096 }, { 2048, 4096 },
 		    { 1ull << 63, LARGE } };
 	/* Aligned to everything, and as long as an address can tell. */
-	const range_t range = { .iova = 0, .length = 1ull << 63 };
-	const range_t small = { .iova = 512, .length = 1024 };
+	const struct range range = { .iova = 0, .length = 1ull << 63 };
+	const struct range small = { .iova = 512, .length = 1024 };
 	struct vfc_dev *d = &self->t.d;
 	unsigned int i;
 	__u64 size;
@@ -218,7 +233,7 @@ TEST_F(log, V2_DL_02_odd_page_sizes)
 TEST_F(log, V2_DL_03_bad_ranges)
 {
 	static const struct {
-		range_t r[2];
+		struct range r[2];
 		int error;
 	} bad[] = {
 		{ { { .iova = 1, .length = 4096 } }, -EINVAL },
@@ -232,7 +247,7 @@ TEST_F(log, V2_DL_03_bad_ranges)
 		{ { { .iova = -4096ull, .length = 4096 } }, -EOVERFLOW },
 		{ { { .iova = 4096, .length = -4096ull } }, -EOVERFLOW },
 	};
-	range_t ranges[MAX_RANGES + 1];
+	struct range ranges[MAX_RANGES + 1];
 	struct vfc_dev *d = &self->t.d;
 	__u64 size = AT_PAGE;
 	unsigned int i;
@@ -254,7 +269,7 @@ TEST_F(log, V2_DL_03_bad_ranges)
 	ASSERT_EQ(-EFAULT, start_ranges(d, &size, (void *)8, 1));
 	ASSERT_EQ(-EFAULT, start_ranges(d, &size, NULL, MAX_RANGES));
 	ASSERT_EQ(-EINVAL, vfc2_feature(d, VFC2_F_LOG_START | VFC2_SET, ranges,
-					sizeof(control_t) - 1));
+					sizeof(struct control) - 1));
 	EXPECT_OFF();
 	ASSERT_EQ(0, start_ranges(d, &size, ranges, MAX_RANGES));
 	ASSERT_EQ(0, stop(d));
@@ -262,7 +277,7 @@ TEST_F(log, V2_DL_03_bad_ranges)
 
 TEST_F(log, V2_DL_04_ranges_of_nothing)
 {
-	static const range_t bad[][2] = {
+	static const struct range bad[][2] = {
 		{ { .iova = 0 } },
 		{ { .iova = 4096 } },
 		{ { .iova = AT_MEM_IOVA } },
@@ -307,7 +322,7 @@ TEST(V2_DL_05_memory_follows_the_pages)
 	__u64 want[WORDS] = {}, bits[WORDS] = {};
 	struct vfc_dev *d = &t.d;
 	struct mimic_accel_desc desc;
-	range_t ranges[] = { { .iova = 0, .length = 1ull << 62 },
+	struct range ranges[] = { { .iova = 0, .length = 1ull << 62 },
 			     { .iova = 1ull << 62, .length = 1ull << 62 },
 			     { .iova = 1ull << 63, .length = (1ull << 63) -
 			       AT_PAGE } };
@@ -400,7 +415,7 @@ TEST_F(log, V2_DL_09_V2_DL_17_bad_reports_lose_nothing)
 	ASSERT_EQ(-EOVERFLOW, report(d, AT_PAGE, 1, ~0ull, self->bits));
 	ASSERT_EQ(-EINVAL, report(d, AT_PAGE, AT_MEM_IOVA, 0, self->bits));
 	ASSERT_EQ(-EINVAL, vfc2_feature(d, VFC2_F_LOG_REPORT | VFC2_GET,
-					self->bits, sizeof(report_t) - 1));
+					self->bits, sizeof(struct report) - 1));
 	EXPECT_LOG();
 }
 
@@ -518,7 +533,7 @@ TEST_F(log, V2_DL_14_completions_and_stamps)
 			    .guest_pages = 70, .dev_pages = 3, .rate = 1000 };
 	struct vfc_dev *d = &self->t.d;
 	struct mimic_accel_desc desc = NOP();
-	range_t ranges[] = { { .iova = AT_MEM_IOVA, .length = SIZE },
+	struct range ranges[] = { { .iova = AT_MEM_IOVA, .length = SIZE },
 			     { .iova = AT_RING_IOVA, .length = rings } };
 	__u64 bits[8] = {}, size = AT_PAGE, seq;
 	__u32 cpl = AT_DESC_BYTES / AT_PAGE, i;
@@ -714,7 +729,7 @@ TEST_F(log, V2_DL_17_bad_bitmap)
 TEST_F(log, V2_DL_18_outside_of_the_ranges)
 {
 	/* Two that touch, a gap, another one. */
-	const range_t ranges[] = {
+	const struct range ranges[] = {
 		{ .iova = AT_MEM_IOVA + 20 * AT_PAGE, .length = 10 * AT_PAGE },
 		{ .iova = AT_MEM_IOVA + 10 * AT_PAGE, .length = 10 * AT_PAGE },
 		{ .iova = AT_MEM_IOVA + 40 * AT_PAGE, .length = 10 * AT_PAGE },
@@ -826,10 +841,10 @@ TEST_F(log, V2_DL_20_last_close_ends_it)
 
 TEST_F(log, V2_DL_21_answer_cannot_be_written)
 {
-	const range_t range = { .iova = AT_MEM_IOVA, .length = SIZE };
+	const struct range range = { .iova = AT_MEM_IOVA, .length = SIZE };
 	struct vfc_dev *d = &self->t.d;
 	struct vfio_device_feature *f;
-	control_t *control;
+	struct control *control;
 
 	f = mmap(NULL, AT_PAGE, PROT_READ | PROT_WRITE,
 		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -866,7 +881,7 @@ TEST_F(log, V2_DL_22_unmapping_keeps_it)
 
 TEST_F(log, V2_DL_23_failed_writes)
 {
-	const range_t range = { .iova = 0, .length = 1ull << 63 };
+	const struct range range = { .iova = 0, .length = 1ull << 63 };
 	struct vfc_dev *d = &self->t.d;
 	struct mimic_accel_desc desc;
 	__u64 size = AT_PAGE, bits = 0;
