@@ -373,6 +373,15 @@ class Vm:
         except subprocess.TimeoutExpired:
             raise Failure("%s: QEMU does not end" % self.name) from None
 
+    def given_up(self):
+        """Wait for a destination whose migration has failed, and end it. Returns
+        its exit status; a death by a signal is a Failure."""
+        status = self.wait_exit()
+        self.close()
+        if status < 0:
+            raise Failure("%s: killed by signal %d" % (self.name, -status))
+        return status
+
     def monitor(self, line):
         """What QEMU's human monitor answers to a line."""
         return self.qmp.execute("human-monitor-command", command_line=line)
@@ -580,10 +589,10 @@ class Scene:
     def uri(self, name):
         return "unix:" + os.path.join(self.dir, name + ".migrate")
 
-    def destination(self, name, mdev=None):
+    def destination(self, name, mdev=None, extra=()):
         """A QEMU that waits for a migration; .uri says where."""
         uri = self.uri(name)
-        vm = self.vm(name, mdev, uri)
+        vm = self.vm(name, mdev, uri, extra)
         vm.uri = uri
         vm.connect()
         # both sides report phases, and the source hears of a failed load
@@ -656,7 +665,9 @@ class DeviceTrace:
     STOP_COPY = 3
     RESUMING = 4
     PRE_COPY = 6
-    P2P = (5, 7)
+    RUNNING_P2P = 5
+    PRE_COPY_P2P = 7
+    P2P = (RUNNING_P2P, PRE_COPY_P2P)
 
     def __init__(self):
         self.dir = os.path.join(self.TRACING, "instances",
@@ -995,10 +1006,12 @@ def wait_saved(src, dst):
     """Wait until the device is saved and stopped and its migration is not yet
     over, which a Relay sees to, and dst has loaded everything and runs."""
     trace = src.scene.trace
+    # by the v2 protocol QEMU leaves the session open until the migration is over
+    end = {1: [trace.STOP_COPY, trace.STOP], 2: [trace.STOP_COPY]}[protocol()]
 
     def saved():
         path = trace.path(src.mdev, src.migrating_since)
-        return path[-2:] == [trace.STOP_COPY, trace.STOP]
+        return path[-len(end):] == end
     wait_until("saved device of " + src.name, MIGRATE_LIMIT, saved)
     wait_running(dst)
     status = migration_info(src).get("status")
@@ -1146,6 +1159,35 @@ class Workload:
 
 # --- TAP ---
 
+# Tests name rules of the v1 protocol. What the same result shows where QEMU speaks
+# the v2 protocol; a rule that is not here says nothing of that.
+RULES_OF_V2 = {
+    "V1-Q7-T1": "V2-FSM-73",
+    "V1-Q7-T2": "V2-FSM-73",
+    "V1-PRE-02": "V2-FD-12",
+    "V1-PRE-04": "V2-DS-04",
+    "V1-CAN-02": "V2-FSM-69",
+    "V1-CAN-03": "V2-FSM-69",
+    "V1-CAN-04": "V2-FSM-69",
+    "V1-CAN-10": "V2-FD-09",
+    "V1-Q7-T4": "V2-FSM-69",
+    "V1-Q7-T5": "V2-FSM-69",
+    "V1-Q7-T8": "V2-FD-06",
+    "V1-Q7-T9": "V2-FD-06",
+}
+
+
+def by_protocol(name):
+    """The name of a result, with rules of the protocol by which QEMU migrates."""
+    if protocol() == 1:
+        return name
+    words = [RULES_OF_V2.get(word, "" if re.match(r"V1-[A-Z]", word) else word)
+             for word in name.split()]
+    return " ".join(word for number, word in enumerate(words)
+                    if word and word not in words[:number]
+                    or not re.match(r"V2-|$", word))
+
+
 class Tap:
     """Test Anything Protocol, as kselftest wants it."""
 
@@ -1160,8 +1202,8 @@ class Tap:
         if not good:
             self.failed += 1
             say(detail)
-        print("%s %d %s" % ("ok" if good else "not ok", self.count, name),
-              flush=True)
+        print("%s %d %s" % ("ok" if good else "not ok", self.count,
+                            by_protocol(name)), flush=True)
         return good
 
     def end(self):

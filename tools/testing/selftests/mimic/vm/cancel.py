@@ -29,10 +29,7 @@ def cancel_when(scene, src, name, mdev, reached):
     relay.go_on()
     vmlib.wait_migration(src, until=("cancelled",))
     vmlib.wait_running(src)
-    status = dst.wait_exit()
-    dst.close()
-    if status < 0:
-        raise vmlib.Failure("%s: killed by signal %d" % (name, -status))
+    dst.given_up()
 
 
 def test(tap, scene):

@@ -35,8 +35,7 @@ def fails(scene, src, name, target, step, skip, phases):
         arm(src.mdev, step, skip, 1)
     vmlib.wait_migration(src, until=("failed",))
     vmlib.wait_running(src)
-    dst.wait_exit()
-    dst.close()
+    dst.given_up()
 
 
 def test(tap, scene):

@@ -30,8 +30,7 @@ def refused(tap, scene, load, mdev, what):
     vmlib.start_migration(src, dst.uri)
     info, _ = vmlib.wait_migration(src, until=("failed",))
     vmlib.wait_running(src)
-    status = dst.wait_exit()
-    dst.close()
+    status = dst.given_up()
     say("source: %s" % info.get("error-desc", "failed"))
     say(dst.stderr())
     tap.ok(status and "load of migration failed" in dst.stderr(),
