@@ -8,7 +8,7 @@
 #                     for "make check" all that a test names
 #            PARAMS   module parameters for "make load"
 #            TESTS    tests for "make check", default all
-#            V=1      show what is run
+#            V=1      show what is run; for "make demo" V=MACHINE does as MACHINE
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 ifneq ($(MACHINE),)
@@ -41,8 +41,10 @@ load:
 unload:
 	$(SCRIPT)/unload
 
+# V may name the machine here; then it is no wish to see what is run
+DEMO_MACHINE = $(filter-out 0 1,$(V))
 demo:
-	$(SCRIPT)/demo
+	$(if $(DEMO_MACHINE),env -u V) $(SCRIPT)/demo $(addprefix -m ,$(DEMO_MACHINE))
 
 check:
 	$(SCRIPT)/deps check
@@ -75,6 +77,7 @@ help:
 	@echo "sudo make unload      and away again"
 	@echo "sudo make modules_install"
 	@echo "make demo             a live migration in a test machine, step by step"
+	@echo "                      (V=trixie or V=backports: with a newer kernel and QEMU)"
 	@echo "make check            every test (TESTS=\"NAME...\", V=1)"
 	@echo "make bench            how fast devices migrate, beside this machine's limits"
 	@echo "make style            the style checks only"

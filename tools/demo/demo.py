@@ -71,6 +71,14 @@ class Step:
                                       time.monotonic() - self.start))
 
 
+def show_machine():
+    head("The machine")
+    host("uname -sr; qemu-system-x86_64 --version | head -n 1")
+    note("this QEMU migrates a device by %s" % {
+        1: "its migration region, the v1 protocol",
+        2: "the kernel's migration ioctls, the v2 protocol"}[vmlib.protocol()])
+
+
 def show_types():
     head("The parents and their types")
     host("lspci -nnd 4d49:")
@@ -193,10 +201,14 @@ def check_silence(scene, dst):
     found = vmlib.splats(dst.must("dmesg").splitlines()) + scene.complaints()
     if found:
         raise Failure("\n".join(found))
+    for line in scene.vms[0].stderr().splitlines():
+        note("QEMU says, as of any device that dirties memory in software: "
+             + line.split("warning: ")[-1])
     note("QEMU, the guest's kernel and the host's kernel had nothing to complain of")
 
 
 def demo(scene):
+    show_machine()
     show_types()
     one, two, other = vmlib.twins()
     head("Two devices of type %s on two parents" % TYPE)
