@@ -420,7 +420,8 @@ class Vm:
                  "%s: console: %s" % (self.name, self.console()[-1500:])]
         if not self.alive() or not self.qmp:
             return found
-        for question in ("info status", "info registers", "info lapic"):
+        for question in ("info status", "info registers", "info lapic",
+                         "info pic"):
             with contextlib.suppress(Failure, OSError):
                 found.append(self.monitor(question))
         for path in glob.glob("/proc/%d/task/*/stack" % self.process.pid):
