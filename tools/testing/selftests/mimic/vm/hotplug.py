@@ -14,7 +14,7 @@ import vmlib
 from vmlib import say
 
 # With room for the device's memory, which the firmware does not know of
-PORT = ["-device", "pcie-root-port,id=port,slot=1,pref64-reserve=256M"]
+PORT = ["-device", "pcie-root-port,id=slot1,slot=1,pref64-reserve=256M"]
 # pciehp waits five seconds between an attention button and what it asks for
 PLUG_LIMIT = 60
 
@@ -27,7 +27,7 @@ def plug(vm, mdev):
     """Plug a device in, and wait until the guest's driver has it."""
     options = dict(option.split("=") for option in
                    ("driver=" + vmlib.vfio_device(mdev)).split(","))
-    vm.qmp.execute("device_add", bus="port", **options)
+    vm.qmp.execute("device_add", bus="slot1", **options)
     vm.mdev = mdev
     vmlib.wait_until("device in the guest", PLUG_LIMIT, lambda: has_device(vm), 0.2)
 
@@ -45,7 +45,7 @@ def unplug(vm):
 
 def plugged_in(scene, name, mdev):
     """A destination for a guest whose device, if any, is in the port."""
-    extra = PORT + (["-device", vmlib.vfio_device(mdev) + ",bus=port"] if mdev
+    extra = PORT + (["-device", vmlib.vfio_device(mdev) + ",bus=slot1"] if mdev
                     else [])
     dst = scene.destination(name, extra=extra)
     dst.mdev = mdev
