@@ -647,8 +647,9 @@ def set_capabilities(vm, phases=False, return_path=True):
 
 
 # What a source may say when its connection is cut by either side
-CUT = r"Unable to write to socket|failed to save SaveStateEntry|" \
-      r"Failed to save buffer|vfio_save_buffer failed|Unable to shut"
+CUT = r"Unable to (write to|read from) socket|failed to save SaveStateEntry|" \
+      r"Failed to save buffer|vfio_save_buffer failed|Unable to shut|" \
+      r"Channel error: Input/output error$"
 
 
 class DeviceTrace:
