@@ -10,24 +10,25 @@
 #include <linux/version.h>
 #include <linux/vfio.h>
 
-/* Whether the client has opted in is noted by the core, where it knows of that. */
-#ifdef VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2
-static inline bool vmig_compat_precopy_v2(struct vfio_device *vfio, bool ours)
-{
-	return vfio->precopy_info_v2;
-}
-#else
-#define VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2	12
+/* The feature by which a client opts in to flags of GET_PRECOPY_INFO. */
+#define VMIG_FEATURE_PRECOPY_V2		12
 
+/* Whether it has is noted by the core, which knows of that from 7.2 on. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 2, 0)
 static inline bool vmig_compat_precopy_v2(struct vfio_device *vfio, bool ours)
 {
 	return ours;
+}
+#else
+static inline bool vmig_compat_precopy_v2(struct vfio_device *vfio, bool ours)
+{
+	return vfio->precopy_info_v2;
 }
 #endif
 
 /* The states and what belongs to them came in 6.2. */
 #ifndef VFIO_MIGRATION_PRE_COPY
-#define VFIO_MIGRATION_PRE_COPY			(1 << 2)
+#define VFIO_MIGRATION_PRE_COPY			4
 #endif
 
 #ifndef VFIO_DEVICE_FEATURE_MIG_DATA_SIZE
@@ -36,8 +37,6 @@ static inline bool vmig_compat_precopy_v2(struct vfio_device *vfio, bool ours)
 struct vfio_device_feature_mig_data_size {
 	__aligned_u64 stop_copy_length;
 };
-
-#define VMIG_COMPAT_NO_DATA_SIZE_OP
 #endif
 
 #ifndef VFIO_MIG_GET_PRECOPY_INFO

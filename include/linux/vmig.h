@@ -5,8 +5,8 @@
  * A vendor driver embeds a struct vmig_device, describes its state as objects
  * (blobs and tracked memory) and starts and stops when told. The engine owns
  * everything else: the state machine, the v1 migration region, the v2 protocol with
- * its data files, the stream, what is sent when, and the checks on what is received. It knows VFIO but neither a
- * bus nor a device model.
+ * its data files, the stream, what is sent when, and the checks on what is received.
+ * It knows VFIO but neither a bus nor a device model.
  *
  * Locks, outermost first:
  *

@@ -163,34 +163,34 @@ void vmig_data_sync(void)
 	synchronize_srcu(&vmig_data_srcu);
 }
 
+typedef long (*vmig_data_fn)(struct vmig_device *vmig, struct vmig_data *data,
+			     void *arg);
+
 /*
- * The device of a file, locked, if its session lives. To be followed by
- * vmig_data_unlock() if it is not NULL.
+ * Call @fn with the device of a file, locked, if the file's session lives. Returns
+ * what it does, or -ENODEV.
  */
-static struct vmig_device *vmig_data_lock(struct vmig_data *data, int *srcu)
+static long vmig_data_call(struct vmig_data *data, vmig_data_fn fn, void *arg)
 {
 	struct vmig_device *vmig;
+	long ret = -ENODEV;
+	int srcu;
 
-	*srcu = srcu_read_lock(&vmig_data_srcu);
+	srcu = srcu_read_lock(&vmig_data_srcu);
 	vmig = READ_ONCE(data->vmig);
 	if (vmig) {
 		mutex_lock(&vmig->lock);
 		/* It may have ended while we waited. */
 		if (READ_ONCE(data->vmig))
-			return vmig;
+			ret = fn(vmig, data, arg);
 		mutex_unlock(&vmig->lock);
 	}
-	srcu_read_unlock(&vmig_data_srcu, *srcu);
-	return NULL;
-}
-
-static void vmig_data_unlock(struct vmig_device *vmig, int srcu)
-{
-	mutex_unlock(&vmig->lock);
 	srcu_read_unlock(&vmig_data_srcu, srcu);
+	return ret;
 }
 
-static int vmig_data_make(struct vmig_device *vmig, struct vmig_data *data)
+static long vmig_data_make(struct vmig_device *vmig, struct vmig_data *data,
+			   void *unused)
 {
 	struct vmig_save *s = vmig->session->save;
 	int len = vmig_save_stage(s, data->buf, VMIG_DATA_BUF);
@@ -212,20 +212,11 @@ static int vmig_data_make(struct vmig_device *vmig, struct vmig_data *data)
  */
 static ssize_t vmig_data_fill(struct vmig_data *data)
 {
-	struct vmig_device *vmig;
-	ssize_t ret;
-	int srcu;
-
 	lockdep_assert_held(&data->lock);
 	/* What is left dies with the session. */
 	if (data->left)
 		return READ_ONCE(data->vmig) ? data->left : -ENODEV;
-	vmig = vmig_data_lock(data, &srcu);
-	if (!vmig)
-		return -ENODEV;
-	ret = vmig_data_make(vmig, data);
-	vmig_data_unlock(vmig, srcu);
-	return ret;
+	return vmig_data_call(data, vmig_data_make, NULL);
 }
 
 /* The position moves by what user memory took, so that a fault loses nothing. */
@@ -263,6 +254,16 @@ static ssize_t vmig_data_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	return done ?: ret;
 }
 
+/**
+ * struct vmig_data_piece - some bytes of a stream that comes in
+ * @len: how many there are in the buffer
+ * @again: they were not taken, and may be sent again
+ */
+struct vmig_data_piece {
+	size_t len;
+	bool again;
+};
+
 static int vmig_data_feed(struct vmig_device *vmig, const void *buf, size_t len)
 {
 	struct vmig_resume *r = vmig->session->resume;
@@ -283,67 +284,59 @@ static int vmig_data_feed(struct vmig_device *vmig, const void *buf, size_t len)
 	return vmig_resume_feed(r, buf, len);
 }
 
-/* Returns 0, or why the bytes were not taken; *@again: they may be sent again. */
-static int vmig_data_take(struct vmig_data *data, size_t len, bool *again)
+static long vmig_data_take(struct vmig_device *vmig, struct vmig_data *data,
+			   void *arg)
 {
-	struct vmig_device *vmig;
-	int ret, srcu;
+	struct vmig_data_piece *piece = arg;
+	int ret = vmig_data_feed(vmig, data->buf, piece->len);
 
-	lockdep_assert_held(&data->lock);
-	*again = false;
-	vmig = vmig_data_lock(data, &srcu);
-	if (!vmig)
-		return -ENODEV;
-	ret = vmig_data_feed(vmig, data->buf, len);
-	*again = !vmig_resume_refused(vmig->session->resume);
-	vmig_data_unlock(vmig, srcu);
+	piece->again = !vmig_resume_refused(vmig->session->resume);
 	return ret;
 }
 
 static ssize_t vmig_data_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct vmig_data *data = iocb->ki_filp->private_data;
-	bool again = true;
-	size_t done = 0, n;
-	int ret = 0;
+	struct vmig_data_piece piece = { .again = true };
+	size_t done = 0;
+	long ret = 0;
 
 	if (mutex_lock_killable(&data->lock))
 		return -EINTR;
 	while (iov_iter_count(from) && !ret) {
-		n = copy_from_iter(data->buf, VMIG_DATA_BUF, from);
-		ret = n ? vmig_data_take(data, n, &again) : -EFAULT;
+		piece.len = copy_from_iter(data->buf, VMIG_DATA_BUF, from);
+		ret = -EFAULT;
+		if (piece.len)
+			ret = vmig_data_call(data, vmig_data_take, &piece);
 		if (!ret)
-			done += n;
+			done += piece.len;
 	}
 	mutex_unlock(&data->lock);
 	/* What was taken counts, unless all of it is worth nothing now. */
-	return ret && !again ? ret : done ?: ret;
+	return ret && !piece.again ? ret : done ?: ret;
 }
 
-static bool vmig_data_readable(struct vmig_device *vmig, struct vmig_data *data)
+/* Is there something to do for who polls the file? */
+static long vmig_data_ready(struct vmig_device *vmig, struct vmig_data *data,
+			    void *unused)
 {
-	lockdep_assert_held(&vmig->lock);
-	return vmig->state == VMIG_STATE_STOP_COPY || vmig_data_left(data) ||
-	       vmig_save_pending(vmig->session->save);
+	return !vmig->session->save || vmig->state == VMIG_STATE_STOP_COPY ||
+	       vmig_data_left(data) || vmig_save_pending(vmig->session->save);
 }
 
 static __poll_t vmig_data_poll(struct file *file, struct poll_table_struct *wait)
 {
 	struct vmig_data *data = file->private_data;
-	__poll_t ready = EPOLLIN | EPOLLRDNORM;
-	struct vmig_device *vmig;
-	int srcu;
+	__poll_t events = EPOLLIN | EPOLLRDNORM;
+	long ready;
 
 	poll_wait(file, &data->wait, wait);
 	if (file->f_mode & FMODE_WRITE)
-		ready = EPOLLOUT | EPOLLWRNORM;
-	vmig = vmig_data_lock(data, &srcu);
-	if (!vmig)
-		return ready | EPOLLERR | EPOLLHUP;
-	if (vmig->session->save && !vmig_data_readable(vmig, data))
-		ready = 0;
-	vmig_data_unlock(vmig, srcu);
-	return ready;
+		events = EPOLLOUT | EPOLLWRNORM;
+	ready = vmig_data_call(data, vmig_data_ready, NULL);
+	if (ready < 0)
+		return events | EPOLLERR | EPOLLHUP;
+	return ready ? events : 0;
 }
 
 static bool vmig_precopying(enum vmig_state state)
@@ -352,28 +345,22 @@ static bool vmig_precopying(enum vmig_state state)
 }
 
 /* What is to be sent: of that which the session began with, and more since. */
-static int vmig_data_measure(struct vmig_data *data, struct vfio_precopy_info *info)
+static long vmig_data_measure(struct vmig_device *vmig, struct vmig_data *data,
+			      void *arg)
 {
-	struct vmig_device *vmig;
-	int ret = -EINVAL, srcu;
+	struct vfio_precopy_info *info = arg;
 	u64 all;
 
-	lockdep_assert_held(&data->lock);
-	vmig = vmig_data_lock(data, &srcu);
-	if (!vmig)
-		return -ENODEV;
-	if (vmig_precopying(vmig->state)) {
-		all = data->left + vmig_save_pending(vmig->session->save);
-		data->initial = min(data->initial, all);
-		info->initial_bytes = data->initial;
-		info->dirty_bytes = all - data->initial;
-		/* Nothing is ever begun anew within a session. */
-		if (vmig_compat_precopy_v2(vmig->cfg->vfio, vmig->precopy_v2))
-			info->flags = 0;
-		ret = 0;
-	}
-	vmig_data_unlock(vmig, srcu);
-	return ret;
+	if (!vmig_precopying(vmig->state))
+		return -EINVAL;
+	all = data->left + vmig_save_pending(vmig->session->save);
+	data->initial = min(data->initial, all);
+	info->initial_bytes = data->initial;
+	info->dirty_bytes = all - data->initial;
+	/* Nothing is ever begun anew within a session. */
+	if (vmig_compat_precopy_v2(vmig->cfg->vfio, vmig->precopy_v2))
+		info->flags = 0;
+	return 0;
 }
 
 static int vmig_data_info(struct vmig_data *data, struct vfio_precopy_info *info)
@@ -382,7 +369,7 @@ static int vmig_data_info(struct vmig_data *data, struct vfio_precopy_info *info
 
 	if (mutex_lock_killable(&data->lock))
 		return -EINTR;
-	ret = vmig_data_measure(data, info);
+	ret = vmig_data_call(data, vmig_data_measure, info);
 	mutex_unlock(&data->lock);
 	return ret;
 }
@@ -602,7 +589,7 @@ int vmig_v2_feature(struct vmig_device *vmig, u32 flags, void __user *arg,
 	switch (flags & VFIO_DEVICE_FEATURE_MASK) {
 	case VFIO_DEVICE_FEATURE_MIG_DATA_SIZE:
 		return vmig_v2_feature_size(vmig, flags, arg, argsz);
-	case VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2:
+	case VMIG_FEATURE_PRECOPY_V2:
 		return vmig_v2_feature_precopy(vmig, flags, argsz);
 	default:
 		return -ENOTTY;

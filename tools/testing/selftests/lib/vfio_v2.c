@@ -11,7 +11,7 @@
 
 #include "vfio_v2.h"
 
-#define DEFAULT_STEP	(1u << 20)
+#define DEFAULT_STEP	0x100000u
 
 static int ret_errno(long ret)
 {

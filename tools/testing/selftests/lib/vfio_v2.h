@@ -39,9 +39,9 @@ enum vfc2_state {
 #define VFC2_HAS_PRE_COPY	4
 
 /* Directions, in the upper bits of the feature's number. */
-#define VFC2_GET	(1u << 16)
-#define VFC2_SET	(1u << 17)
-#define VFC2_PROBE	(1u << 18)
+#define VFC2_GET	0x10000u
+#define VFC2_SET	0x20000u
+#define VFC2_PROBE	0x40000u
 
 /* struct vfio_device_feature_mig_state */
 struct vfc2_mig_state {

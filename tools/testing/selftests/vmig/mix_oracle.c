@@ -141,7 +141,7 @@ struct mix_move mix_set1(struct mix *m, __u32 value)
 
 	if (m->state == MIX_ERROR)
 		return refused(-EIO);
-	if (value >= sizeof(state) / sizeof(state[0]))
+	if (value > ORACLE_RESUMING)
 		return refused(-EINVAL);
 	if (value == mix_v1_state(m))
 		return refused(0);

@@ -270,7 +270,7 @@ static bool run_read2(struct mixwalk *w, struct side *s, size_t n)
 		    s->m.state == MIX_STOP_COPY ? 0 : -ENOMSG) && nothing(w, s);
 }
 
-/* A whole segment, and its acknowledgement: so nothing is ever in doubt. */
+/* A whole segment, which is acknowledged at once: so nothing is ever in doubt. */
 static bool run_read1(struct mixwalk *w, struct side *s)
 {
 	struct vfc_stream seg = {};
@@ -620,9 +620,9 @@ static bool chance(struct mixwalk *w, unsigned int percent)
 	return below(w, 100) < percent;
 }
 
-static void is(struct step *p, enum kind kind, __u32 a, __u32 b)
+static void is(struct step *p, enum kind what, __u32 a, __u32 b)
 {
-	p->kind = kind;
+	p->kind = what;
 	p->a = a;
 	p->b = b;
 }
@@ -946,7 +946,7 @@ TEST_F_TIMEOUT(mixwalk, MIX_01_MIX_02_MIX_03_V2_FSM_01_to_56_V2_FD_03_V2_FD_05,
 		if (only + 1)
 			break;
 	}
-	TH_LOG("WALK_SEED=%#llx: %llu calls in %llu ms; %llu streams saved, %llu restored; %llu calls refused, %llu of them -EBUSY",
+	TH_LOG("WALK_SEED=%#llx: %llu calls in %llu ms; %llu saved, %llu restored; %llu refused, %llu -EBUSY",
 	       seed, w->calls, (vfc_now_us() - start) / 1000, w->saved,
 	       w->restored, w->refused, w->busy);
 	ASSERT_TRUE(ok)
