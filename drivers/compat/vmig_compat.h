@@ -26,6 +26,16 @@ static inline void vmig_vm_flags_set(struct vm_area_struct *vma,
 }
 #endif
 
+/* A fault holds the mmap lock, or from 6.4 on maybe only that of its VMA. */
+static inline bool vmig_fault_has_mmap_lock(const struct vm_fault *vmf)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
+	return true;
+#else
+	return !(vmf->flags & FAULT_FLAG_VMA_LOCK);
+#endif
+}
+
 /* From 6.10 on a trace event's __string() remembers its source. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
 #define vmig_assign_str(field, src)	__assign_str(field, src)

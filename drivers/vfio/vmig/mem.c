@@ -26,6 +26,7 @@
 #include <linux/highmem.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
+#include <linux/mmap_lock.h>
 #include <linux/module.h>
 #include <linux/mount.h>
 #include <linux/nospec.h>
@@ -936,6 +937,22 @@ static vm_fault_t vmig_mem_map(struct vmig_mem *mem, struct vm_fault *vmf,
 				   vmig_mem_prot(vmf->vma, writable));
 }
 
+/*
+ * After such a fault KVM looks for the entry, and if the saver has taken it away
+ * in between, it gives up on the guest: EFAULT from KVM_RUN. Only if the fault gave
+ * the mmap lock up, it begins anew, until it finds one; and so does type1.
+ */
+static vm_fault_t vmig_mem_fault_end(struct vm_fault *vmf, vm_fault_t ret)
+{
+	if (ret != VM_FAULT_NOPAGE || !vmig_mem_is_remote(vmf) ||
+	    !fault_flag_allow_retry_first(vmf->flags) ||
+	    (vmf->flags & FAULT_FLAG_RETRY_NOWAIT) ||
+	    !vmig_fault_has_mmap_lock(vmf))
+		return ret;
+	mmap_read_unlock(vmf->vma->vm_mm);
+	return VM_FAULT_RETRY;
+}
+
 /* A fault may be taken by a thread of KVM's for the one who has it mapped. */
 static struct page *vmig_mem_fault_page(struct vm_area_struct *vma)
 {
@@ -966,7 +983,7 @@ static vm_fault_t vmig_mem_fault(struct vm_fault *vmf)
 	mutex_unlock(&mem->lock);
 	if (fresh)
 		__free_page(fresh);
-	return ret;
+	return vmig_mem_fault_end(vmf, ret);
 }
 
 /*
