@@ -946,9 +946,10 @@ TEST_F_TIMEOUT(mixwalk, MIX_01_MIX_02_MIX_03_V2_FSM_01_to_56_V2_FD_03_V2_FD_05,
 		if (only + 1)
 			break;
 	}
-	TH_LOG("WALK_SEED=%#llx: %llu calls, %llu ms, %llu saved, %llu restored, %llu refused (%llu busy)",
-	       seed, w->calls, (vfc_now_us() - start) / 1000, w->saved,
-	       w->restored, w->refused, w->busy);
+	TH_LOG("WALK_SEED=%#llx: %llu calls in %llu ms", seed, w->calls,
+	       (vfc_now_us() - start) / 1000);
+	TH_LOG("%llu saved, %llu restored, %llu refused, %llu of them busy",
+	       w->saved, w->restored, w->refused, w->busy);
 	ASSERT_TRUE(ok)
 		TH_LOG("%s; again: WALK_SEED=%#llx ../lib/on-mdevs vmig/mixwalk",
 		       w->why, seed);
