@@ -33,13 +33,15 @@
  * @out: the same, open
  * @a: source
  * @b: destination
+ * @file: data file of the v2 session that one of them has, or -1
  * @m: adapter for both
  * @map: memory of @a, mapped
  * @mem_units: units of memory that the devices have
  * @units: how many of them are touched
  * @st: the saved stream
  * @passes: what the machine can do
- * @scratch: as much memory as is touched, for @passes
+ * @scratch: memory for @passes
+ * @scratch_bytes: as much as is touched, or less if that is a lot
  * @begin: ns, for progress
  */
 struct bench {
@@ -55,6 +57,7 @@ struct bench {
 	FILE *out;
 	struct vfc_dev a;
 	struct vfc_dev b;
+	int file;
 	const struct vfc_model *m;
 	__u8 *map;
 	__u64 mem_units;
@@ -62,20 +65,13 @@ struct bench {
 	struct store st;
 	struct passes passes;
 	__u8 *scratch;
+	size_t scratch_bytes;
 	__u64 begin;
 };
 
-/**
- * struct way - a way to move the bytes of the data section
- * @name: for the results
- * @io: how the client does it
- */
-struct way {
-	const char *name;
-	struct vfc_io io;
-};
-
+/* v1 by mmap, and v2 by 1 MiB, as QEMU does it. */
 extern const struct way way_mmap;
+extern const struct way way_file;
 
 /* --- Output: report.c ------------------------------------------------- */
 
@@ -92,14 +88,15 @@ void emit_num(struct bench *x, const char *name, double value);
 void emit_end(struct bench *x);
 double mib_per_s(__u64 bytes, __u64 ns);
 
-/* --- Devices: v1bench.c ----------------------------------------------- */
+/* --- Devices: vmigbench.c ----------------------------------------------- */
 
 /* Open both; the source's memory is mapped, touched and RUNNING. */
 int open_devices(struct bench *x, bool mmap);
 void close_devices(struct bench *x);
 /* Power-on again, then @units units of content. */
 int refill(struct bench *x, __u64 units);
-int set(struct bench *x, const struct vfc_dev *d, __u32 state);
+/* Change the state by the protocol of @w. 0 or -errno. */
+int set(struct bench *x, const struct vfc_dev *d, const struct way *w, __u32 state);
 
 /* --- Transfers that others need: transfers.c -------------------------- */
 
@@ -108,12 +105,37 @@ int one_save(struct bench *x, const struct way *w, struct cost *c);
 /* x->st into the destination, which is reset before and RUNNING after. */
 int one_resume(struct bench *x, const struct way *w, struct cost *c);
 /* Collect all that is pending, and forget it. */
-int drain(struct bench *x, struct cost *c);
+int drain(struct bench *x, const struct way *w, struct cost *c);
+
+/* --- Durations: samples.c --------------------------------------------- */
+
+/**
+ * struct samples - durations of one thing
+ * @ns: each
+ * @nr: how many
+ */
+struct samples {
+	__u64 *ns;
+	unsigned int nr;
+};
+
+/* Room for @max durations in each of @nr things. 0 or -ENOMEM. */
+int samples_alloc(struct samples *s, unsigned int nr, unsigned int max);
+void samples_free(struct samples *s, unsigned int nr);
+void samples_add(struct samples *s, __u64 ns);
+/* That which @percent of them do not exceed, in ns; 0: the least. Sorts them. */
+__u64 samples_at(struct samples *s, unsigned int percent);
+/* A result in microseconds; none without samples. */
+void emit_samples(struct bench *x, const char *part, const struct way *w,
+		  const char *what, struct samples *s);
 
 /* --- Parts ------------------------------------------------------------ */
 
 int part_stream(struct bench *x);
 int part_eight(struct bench *x);
+int part_v2(struct bench *x);
+int part_info(struct bench *x);
+int part_faults(struct bench *x);
 int part_arcs(struct bench *x);
 int part_drained(struct bench *x);
 int part_dirty(struct bench *x);

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""The benchmark, in a test machine: loads the modules, runs v1bench on devices
+"""The benchmark, in a test machine: loads the modules, runs vmigbench on devices
 of several sizes and qemu_bench, writes all results to one JSON file and prints
 them as tables. It fails if something does not work, never because of a time."""
 
@@ -25,16 +25,17 @@ import qemu_bench
 from qemu_bench import vmlib
 from vmlib import MIB
 
-V1BENCH = os.path.join(vmlib.BUILT, "bench", "v1bench")
+VMIGBENCH = os.path.join(vmlib.BUILT, "bench", "vmigbench")
 # An eighth of 256 MiB is the 32 MiB device, a quarter of 512 the one of 128
 PARAMETERS = ("parents=6", "memory_a=512", "memory_b=256")
-# MiB of the device, and what v1bench does with it
+# MiB of the device, and what vmigbench does with it
 FULL = (
-    (32, "-p stream,eight,arcs,drained,memory -r 5 -n 200 -c 20"),
-    (128, "-p stream,drained,dirty,memory -r 3 -c 8"),
-    (512, "-p stream,arcs,drained,memory -r 3 -n 100 -c 4"),
+    (32, "-p stream,eight,v2,info,faults,arcs,drained,memory -r 3 -n 200 -c 10"),
+    (128, "-p stream,v2,faults,arcs,drained,dirty,memory -r 2 -n 100 -c 4"),
+    (512, "-p stream,v2,info,drained -r 1 -n 200 -c 2"),
 )
 QUICK = ((32, "-r 1 -n 20 -c 2"),)
+WAYS = ("v1 mmap", "v1 pread/pwrite", "v1 8 bytes", "v2 1 MiB", "v2 4 KiB")
 
 
 def progress(text):
@@ -74,11 +75,11 @@ def memory_cgroup():
         os.rmdir(root)
 
 
-def run_v1bench(mib, options, group, output):
+def run_vmigbench(mib, options, group, output):
     def enter():
         if group:
             vmlib.write_file(group + "/cgroup.procs", str(os.getpid()))
-    command = [V1BENCH, "-o", output] + options.split()
+    command = [VMIGBENCH, "-o", output] + options.split()
     if group:
         command += ["-g", group]
     mdevs = [vmlib.Mdev(*pair) for pair in qemu_bench.device_pair(mib)]
@@ -96,8 +97,8 @@ def run_all(quick, output):
     warm_memory(256 if quick else 2560)
     with memory_cgroup() as group:
         for mib, options in QUICK if quick else FULL:
-            progress("devices of %d MiB: v1bench %s" % (mib, options))
-            run_v1bench(mib, options, group, output)
+            progress("devices of %d MiB: vmigbench %s" % (mib, options))
+            run_vmigbench(mib, options, group, output)
     if not quick:
         progress("migrations of guests")
         subprocess.run([sys.executable, HERE + "/qemu_bench.py", "-o", output],
@@ -133,6 +134,11 @@ class Results:
         return [line for line in self.lines
                 if all(line.get(k) == v for k, v in fields.items())]
 
+    def ways(self, part):
+        """[(MiB of memory, way)] that there are results of, smaller ones first."""
+        return [(mib, way) for mib in self.sizes(part) for way in WAYS
+                if self.of(part=part, memory_mib=mib, way=way)]
+
     def sizes(self, part):
         return sorted({line["memory_mib"] for line in self.of(part=part)})
 
@@ -167,65 +173,96 @@ def show_limits(results):
         ("copy to user memory (%s)" % first["kcopy"], "user_copy_read"),
         ("copy from user memory (%s)" % first["kcopy"], "user_copy_write"),
         ("copy by the client (memcpy)", "memcpy_read"),
-        ("crc32c of the kernel (%s, by AF_ALG)" % first["crc32c_driver"],
+        ("crc32c of the kernel (%s, by AF_ALG)" % first["crc32c"],
          "crc32c_kernel"),
-        ("crc32c by SSE4.2 in one stream", "crc32c_sse42"))]
+        ("crc32c by SSE4.2 in one stream", "crc32c_sse42"))
+            if median(lines, name)]
     table("One pass over memory, this machine's limits", ("pass", "MiB/s"), rows)
+
+
+def best(lines):
+    """Speed and limit: of each the round that others disturbed least."""
+    return (max(line["mib_s"] for line in lines),
+            max(line["limit_mib_s"] for line in lines))
+
+
+def transfer_cells(lines):
+    speed, limit = best(lines)
+    share = ""
+    if "driver_ms" in lines[0]:
+        share = "%.0f %%" % (100 * median(lines, "driver_ms") / median(lines, "ms"))
+    return ["%.1f" % speed, "%.1f" % limit, "%.2f" % (speed / limit), share]
 
 
 def show_transfers(results):
     rows = []
-    for mib in results.sizes("save"):
-        for way in ("mmap", "pread/pwrite", "8 bytes"):
-            row = None
-            for part in ("save", "resume"):
-                lines = results.of(part=part, memory_mib=mib, way=way)
-                if not lines:
-                    break
-                row = row or ["%d MiB, %s" % (lines[0]["touched_mib"], way)]
-                # of each the round that others disturbed least
-                speed = max(line["mib_s"] for line in lines)
-                limit = max(line["limit_mib_s"] for line in lines)
-                share = median(lines, "driver_ms") / median(lines, "ms")
-                row += ["%.1f" % speed, "%.1f" % limit, "%.2f" % (speed / limit),
-                        "%.0f %%" % (100 * share)]
-            if row:
-                rows.append(row)
+    for mib, way in results.ways("resume"):
+        row = ["%d MiB, %s" % (
+            results.of(part="save", memory_mib=mib, way=way)[0]["touched_mib"],
+            way)]
+        for part in ("save", "resume"):
+            row += transfer_cells(results.of(part=part, memory_mib=mib, way=way))
+        rows.append(row)
     table("Whole devices, stopped: MiB/s of stream",
           ("touched, moved by", "save", "limit", "ratio", "in driver",
            "resume", "limit", "ratio", "in driver"), rows,
           "The best round of each. Limit: what the passes allow that cannot be\n"
-          "avoided. Save: crc32c, memory to section, client's read. Resume:\n"
-          "client's write, section to memory, crc32c. By 8 bytes: and a system\n"
-          "call that does nothing for each. In driver: the part of the time spent\n"
-          "in accesses to the region's header.")
+          "avoided. Save: crc32c, memory to section (v2: to the file's buffer),\n"
+          "client's read. Resume: client's write, section to memory, crc32c. In\n"
+          "steps: and a system call that does nothing for each. In driver: the\n"
+          "part of the time spent in accesses to the region's header.")
+
+
+def sample_rows(lines, digits):
+    return [("%s, %s, %d MiB" % (line["way"].split()[0], line["what"],
+                                 line["touched_mib"]),
+             line["samples"]) +
+            tuple("%.*f" % (digits, line[name])
+                  for name in ("median_us", "p95_us", "max_us"))
+            for line in lines]
 
 
 def show_arcs(results):
-    rows = []
-    for line in results.of(part="arc") + results.of(part="drained"):
-        rows.append(("%s, %d MiB" % (line["arc"], line["touched_mib"]),
-                     line["samples"], "%.0f" % line["median_us"],
-                     "%.0f" % line["p95_us"], "%.0f" % line["max_us"]))
     table("Changes of state of an idle device, microseconds",
-          ("arc (v1 states), touched", "samples", "median", "p95", "max"), rows,
+          ("arc (by v1's states), touched", "samples", "median", "p95", "max"),
+          sample_rows(results.of(part="arc") + results.of(part="drained"), 0),
           "drained: after a pre-copy that left nothing. The rest of the stream is\n"
           "what is read after that: blobs, and END with the sum over all chunks.")
 
 
+def show_info(results):
+    table("How much there is to send, as v2 tells it, microseconds",
+          ("question, touched", "samples", "median", "p95", "max"),
+          sample_rows(results.of(part="info"), 1),
+          "Counters: the same with little memory in use as with much.")
+
+
+def show_faults(results):
+    rows = [("%s, %d MiB" % (line["what"], line["memory_mib"]), line["samples"],
+             line["pages"], "%.1f" % line["min_ns"], "%.1f" % line["median_ns"],
+             "%.1f" % line["max_ns"]) for line in results.of(part="faults")]
+    table("A store of a client to a page of the mapped memory, nanoseconds",
+          ("when, memory", "passes", "pages", "least", "median", "most"), rows,
+          "The first store to a page after it was sent is caught by a fault.")
+
+
 def show_dirty(results):
     rows = []
-    for percent in (0, 1, 10):
-        lines = results.of(part="dirty", percent=percent)
-        if lines:
-            rows.append(("%d %%" % percent, lines[0]["dirtied_bytes"],
-                         lines[0]["precopy_bytes"], lines[0]["stop_bytes"],
+    for mib, way in results.ways("dirty"):
+        for percent in (0, 1, 10):
+            lines = results.of(part="dirty", memory_mib=mib, way=way,
+                               percent=percent)
+            rows.append(("%d MiB, %s, %d %%" % (mib, way, percent),
+                         lines[0]["precopy_bytes"], lines[0]["dirtied_bytes"],
+                         lines[0]["aim_bytes"],
+                         max(line["stop_bytes"] for line in lines),
                          "%.0f" % median(lines, "stop_set_us"),
                          "%.1f" % (median(lines, "stop_copy_us") / 1000)))
-    sizes = results.sizes("dirty")
-    table("The stop after pre-copy in rounds, %s MiB" % (sizes[0] if sizes else ""),
-          ("dirtied a round", "bytes", "pre-copy", "at the stop", "3->2 us",
-           "rest ms"), rows)
+    table("The stop after pre-copy in rounds",
+          ("memory, dirtied a round", "pre-copy", "dirtied", "aim", "at the stop",
+           "3->2 us", "rest ms"), rows,
+          "Bytes. The aim: at the stop at most the records of the chunks that were\n"
+          "dirtied since the last round, and 4 KiB.")
 
 
 def show_usage(results):
@@ -242,8 +279,10 @@ def show_usage(results):
 
 def show_qemu(results):
     rows = []
+    protocol = ""
     for mib in results.sizes("qemu"):
         lines = results.of(part="qemu", memory_mib=mib)
+        protocol = lines[0]["protocol"]
         figures = ["%.0f" % median(lines, "total_ms"),
                    "%.0f" % median(lines, "downtime_ms"),
                    "%.1f" % (median(lines, "ram_bytes") / MIB),
@@ -256,7 +295,7 @@ def show_qemu(results):
             figures += ["", "", ""]
         figures.append("%.0f" % median(lines, "dirty_syncs"))
         rows.append(["%d MiB" % mib if mib else "none"] + figures)
-    table("Migration of a nested guest by QEMU, bandwidth not limited",
+    table("Migration of a nested guest by QEMU (%s), bandwidth not limited" % protocol,
           ("device", "total ms", "downtime ms", "RAM MiB", "MiB/s",
            "device MiB in pre-copy", "at the stop", "MiB/s", "RAM syncs"), rows,
           "MiB/s: while each was sent, both ends on this machine.")
@@ -270,8 +309,8 @@ def show(document):
         info["kernel"], info["qemu"]))
     print("on: %s, %s core(s)" % (info["host_cpu"], info["host_cores"]))
     results = Results(document["results"])
-    for part in (show_limits, show_transfers, show_arcs, show_dirty, show_usage,
-                 show_qemu):
+    for part in (show_limits, show_transfers, show_arcs, show_info, show_faults,
+                 show_dirty, show_usage, show_qemu):
         part(results)
 
 

@@ -30,7 +30,7 @@ typedef void (*copy_fn)(void *to, const void *from, size_t n);
  * @ucopy_write: memory to window, likewise
  * @kcrc: the kernel's crc32c over memory, by AF_ALG; 0 if there is none
  * @ucrc: crc32c by the processor's instruction, here; 0 if it has none
- * @crc: checksum that those two agree on
+ * @crc: checksum, on which those agree that there are
  */
 struct pass_result {
 	__u64 bytes;

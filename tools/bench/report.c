@@ -11,7 +11,7 @@ void progress(const struct bench *x, const char *format, ...)
 {
 	va_list args;
 
-	fprintf(stderr, "v1bench: %4.0f s: ", (pass_now_ns() - x->begin) / 1e9);
+	fprintf(stderr, "vmigbench: %4.0f s: ", (pass_now_ns() - x->begin) / 1e9);
 	va_start(args, format);
 	vfprintf(stderr, format, args);
 	va_end(args);

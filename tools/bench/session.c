@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "passes.h"
 #include "session.h"
@@ -41,13 +42,36 @@ void store_clear(struct store *st, bool keep)
 	st->keep = keep;
 }
 
-long long timed_set(const struct vfc_dev *d, __u32 state)
-{
-	__u64 start = pass_now_ns();
-	int ret = vfc_set(d, state);
+/* --- States ----------------------------------------------------------- */
 
-	return ret < 0 ? ret : (long long)(pass_now_ns() - start);
+static const __u32 v2_states[] = {
+	[VFC_STOP] = VFC2_STOP,
+	[VFC_RUNNING] = VFC2_RUNNING,
+	[VFC_SAVING] = VFC2_STOP_COPY,
+	[VFC_PRECOPY] = VFC2_PRE_COPY,
+	[VFC_RESUMING] = VFC2_RESUMING,
+};
+
+long long timed_set(const struct vfc_dev *d, const struct way *w, int *file,
+		    __u32 state)
+{
+	int fd = -1, ret;
+	__u64 start = pass_now_ns(), ns;
+
+	ret = w->v2 ? vfc2_set(d, v2_states[state], &fd) : vfc_set(d, state);
+	ns = pass_now_ns() - start;
+	if (ret < 0)
+		return ret;
+	if (*file >= 0 && (state == VFC_STOP || state == VFC_RUNNING)) {
+		close(*file);
+		*file = -1;
+	}
+	if (fd >= 0)
+		*file = fd;
+	return ns;
 }
+
+/* --- v1 --------------------------------------------------------------- */
 
 static int store_segment(const struct vfc_dev *d, const struct vfc_io *io,
 			 struct store *st, __u64 size)
@@ -64,13 +88,12 @@ static int store_segment(const struct vfc_dev *d, const struct vfc_io *io,
 	return ret;
 }
 
-int timed_drain(const struct vfc_dev *d, const struct vfc_io *io,
-		struct store *st, struct cost *c)
+static int drain_v1(const struct vfc_dev *d, const struct vfc_io *io,
+		    struct store *st, struct cost *c)
 {
 	__u64 begin = pass_now_ns(), start = begin, pending, off, size, now;
 	int ret;
 
-	memset(c, 0, sizeof(*c));
 	for (;;) {
 		ret = vfc_r8(d, VFC_PENDING, &pending);
 		if (ret < 0 || !pending)
@@ -98,16 +121,15 @@ int timed_drain(const struct vfc_dev *d, const struct vfc_io *io,
 	return ret < 0 ? ret : 0;
 }
 
-int timed_feed(const struct vfc_dev *d, const struct vfc_io *io,
-	       const struct store *st, struct cost *c,
-	       void (*between)(void *ctx), void *ctx)
+static int feed_v1(const struct vfc_dev *d, const struct vfc_io *io,
+		   const struct store *st, struct cost *c,
+		   void (*between)(void *ctx), void *ctx)
 {
 	const __u8 *p = st->buf;
 	__u64 start, mid, end, off;
 	size_t i;
 	int ret;
 
-	memset(c, 0, sizeof(*c));
 	for (i = 0; i < st->nseg; p += st->seg[i++]) {
 		start = pass_now_ns();
 		ret = vfc_r8(d, VFC_OFFSET, &off);
@@ -129,4 +151,72 @@ int timed_feed(const struct vfc_dev *d, const struct vfc_io *io,
 			between(ctx);
 	}
 	return 0;
+}
+
+/* --- v2 --------------------------------------------------------------- */
+
+static int drain_v2(int file, size_t step, struct store *st, struct cost *c)
+{
+	__u64 begin = pass_now_ns();
+	size_t room;
+	ssize_t n;
+
+	for (;;) {
+		if (!st->keep)
+			store_clear(st, false);
+		room = st->cap - st->len;
+		if (!room)
+			return -ENOSPC;
+		n = read(file, st->buf + st->len, room < step ? room : step);
+		if (n <= 0)
+			break;
+		st->len += n;
+		c->bytes += n;
+		c->segments++;
+	}
+	/* in pre-copy, nothing now; or the end */
+	if (n < 0 && errno != ENOMSG)
+		return -errno;
+	c->total = pass_now_ns() - begin;
+	return 0;
+}
+
+static int feed_v2(int file, size_t step, const struct store *st, struct cost *c,
+		   void (*between)(void *ctx), void *ctx)
+{
+	__u64 start;
+	ssize_t n;
+
+	while (c->bytes < st->len) {
+		if (step > st->len - c->bytes)
+			step = st->len - c->bytes;
+		start = pass_now_ns();
+		n = write(file, st->buf + c->bytes, step);
+		if (n <= 0)
+			return n ? -errno : -EIO;
+		c->total += pass_now_ns() - start;
+		c->bytes += n;
+		c->segments++;
+		if (between)
+			between(ctx);
+	}
+	return 0;
+}
+
+/* --- Either ----------------------------------------------------------- */
+
+int timed_drain(const struct vfc_dev *d, const struct way *w, int file,
+		struct store *st, struct cost *c)
+{
+	memset(c, 0, sizeof(*c));
+	return w->v2 ? drain_v2(file, w->v2, st, c) : drain_v1(d, &w->io, st, c);
+}
+
+int timed_feed(const struct vfc_dev *d, const struct way *w, int file,
+	       const struct store *st, struct cost *c,
+	       void (*between)(void *ctx), void *ctx)
+{
+	memset(c, 0, sizeof(*c));
+	return w->v2 ? feed_v2(file, w->v2, st, c, between, ctx) :
+		       feed_v1(d, &w->io, st, c, between, ctx);
 }

@@ -1,19 +1,36 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The v1 protocol with a clock: what vfc_drain() and vfc_load() of the raw
- * client do, and where the time goes meanwhile.
+ * Both protocols with a clock: what vfc_drain() and vfc_load(), or vfc2_drain()
+ * and vfc2_feed(), of the raw client do, and where the time goes meanwhile.
+ *
+ * A state is named by its number in v1; by v2 the one is meant that is the same.
  */
 #ifndef SESSION_H
 #define SESSION_H
 
 #include "vfio_client.h"
+#include "vfio_v2.h"
+
+/**
+ * struct way - a protocol, and a way to move the bytes of its stream
+ * @name: for the results
+ * @io: by v1: how the client moves the bytes of the data section
+ * @v2: by v2: bytes of one read() or write() of the data file; 0: by v1
+ */
+struct way {
+	const char *name;
+	struct vfc_io io;
+	size_t v2;
+};
 
 /**
  * struct cost - what a transfer cost
  * @bytes: of the stream
  * @segments: how many pieces
- * @driver: ns in reads and writes of the header: the driver makes or takes data
- * @client: ns in moving the bytes between the data section and the client
+ * @driver: ns in reads and writes of the header: the driver makes or takes data;
+ *	0 by v2, where one call does all
+ * @client: ns in moving the bytes between the data section and the client; 0
+ *	by v2
  * @total: ns from the first access to the last
  */
 struct cost {
@@ -29,7 +46,7 @@ struct cost {
  * @buf: bytes
  * @cap: bytes of @buf
  * @len: used bytes
- * @seg: sizes of the segments
+ * @seg: sizes of the segments, by v1
  * @nseg: how many
  * @max: entries of @seg
  * @keep: append; otherwise each segment overwrites the last one
@@ -49,13 +66,17 @@ int store_open(struct store *st, size_t cap, size_t section);
 void store_close(struct store *st);
 void store_clear(struct store *st, bool keep);
 
-/* Write a state: ns that it took, or -errno. */
-long long timed_set(const struct vfc_dev *d, __u32 state);
+/*
+ * Change the state: ns that it took, or -errno. *@file is the data file of a v2
+ * session, or -1: it is there when one begins, and closed when it has ended.
+ */
+long long timed_set(const struct vfc_dev *d, const struct way *w, int *file,
+		    __u32 state);
 /* Collect until nothing is pending. 0 or -errno. */
-int timed_drain(const struct vfc_dev *d, const struct vfc_io *io,
+int timed_drain(const struct vfc_dev *d, const struct way *w, int file,
 		struct store *st, struct cost *c);
-/* Feed a stream in the pieces in which it was saved. 0 or -errno. */
-int timed_feed(const struct vfc_dev *d, const struct vfc_io *io,
+/* Feed a stream, by v1 in the pieces in which it was saved. 0 or -errno. */
+int timed_feed(const struct vfc_dev *d, const struct way *w, int file,
 	       const struct store *st, struct cost *c,
 	       void (*between)(void *ctx), void *ctx);
 

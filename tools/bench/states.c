@@ -3,72 +3,23 @@
  * Changes of state, and what is left for the stop after pre-copy.
  */
 #include <errno.h>
-#include <stdlib.h>
+
+#include <linux/vmig_stream.h>
 
 #include "bench.h"
 
 /* --- Changes of state ------------------------------------------------- */
 
-/**
- * struct samples - durations of one thing
- * @ns: each
- * @nr: how many
- */
-struct samples {
-	__u64 *ns;
-	unsigned int nr;
-};
-
-static int compare(const void *a, const void *b)
-{
-	__u64 x = *(const __u64 *)a, y = *(const __u64 *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static void emit_samples(struct bench *x, const char *part, const char *what,
-			 struct samples *s)
-{
-	if (!s->nr)
-		return;
-	qsort(s->ns, s->nr, sizeof(*s->ns), compare);
-	emit_begin(x, part);
-	emit_text(x, "arc", what);
-	emit_int(x, "samples", s->nr);
-	emit_num(x, "median_us", s->ns[s->nr / 2] / 1e3);
-	emit_num(x, "p95_us", s->ns[(s->nr * 95 + 99) / 100 - 1] / 1e3);
-	emit_num(x, "max_us", s->ns[s->nr - 1] / 1e3);
-	emit_end(x);
-}
-
 /* Change the state and keep how long it took. */
-static int sample_set(struct bench *x, const struct vfc_dev *d, __u32 state,
-		      struct samples *s)
+static int sample_set(struct bench *x, const struct vfc_dev *d, const struct way *w,
+		      __u32 state, struct samples *s)
 {
-	long long ns = timed_set(d, state);
+	long long ns = timed_set(d, w, &x->file, state);
 
 	if (ns < 0)
 		return fail(x, ns, vfc_state_name(state));
-	s->ns[s->nr++] = ns;
+	samples_add(s, ns);
 	return 0;
-}
-
-static int samples_alloc(struct samples *s, unsigned int nr, unsigned int max)
-{
-	unsigned int i;
-
-	for (i = 0; i < nr; i++) {
-		s[i].ns = calloc(max, sizeof(*s[i].ns));
-		if (!s[i].ns)
-			return -ENOMEM;
-	}
-	return 0;
-}
-
-static void samples_free(struct samples *s, unsigned int nr)
-{
-	while (nr--)
-		free(s[nr].ns);
 }
 
 /* A way round through all arcs that need no data, from RUNNING to RUNNING. */
@@ -101,12 +52,12 @@ static int tour_arcs(struct bench *x)
 	for (k = 0; k < x->samples && !ret; k++) {
 		for (i = 0; i < NR(tour) && !ret; i++) {
 			discard.nr = 0;
-			ret = sample_set(x, &x->a, tour[i].to,
+			ret = sample_set(x, &x->a, &way_mmap, tour[i].to,
 					 tour[i].twin ? &discard : &s[i]);
 		}
 	}
 	for (i = 0; i < NR(tour) && !ret; i++)
-		emit_samples(x, "arc", tour[i].name, &s[i]);
+		emit_samples(x, "arc", &way_mmap, tour[i].name, &s[i]);
 	samples_free(&discard, 1);
 	samples_free(s, NR(tour));
 	return ret;
@@ -126,16 +77,16 @@ static int resume_arcs(struct bench *x)
 		ret = one_resume(x, &way_mmap, &c);
 	for (k = 0; k < x->costly && ret >= 0; k++) {
 		progress(x, "1->4 and 4->1: %u of %u", k + 1, x->costly);
-		ret = sample_set(x, &x->b, VFC_RESUMING, &s[0]);
+		ret = sample_set(x, &x->b, &way_mmap, VFC_RESUMING, &s[0]);
 		if (!ret)
-			ret = fail(x, timed_feed(&x->b, &way_mmap.io, &x->st, &c, NULL,
-						 NULL), "resume");
+			ret = fail(x, timed_feed(&x->b, &way_mmap, x->file, &x->st, &c,
+						 NULL, NULL), "resume");
 		if (!ret)
-			ret = sample_set(x, &x->b, VFC_RUNNING, &s[1]);
+			ret = sample_set(x, &x->b, &way_mmap, VFC_RUNNING, &s[1]);
 	}
 	if (ret >= 0) {
-		emit_samples(x, "arc", "1->4", &s[0]);
-		emit_samples(x, "arc", "4->1", &s[1]);
+		emit_samples(x, "arc", &way_mmap, "1->4", &s[0]);
+		emit_samples(x, "arc", &way_mmap, "4->1", &s[1]);
 	}
 	samples_free(s, 2);
 	return ret < 0 ? ret : 0;
@@ -155,52 +106,70 @@ int part_arcs(struct bench *x)
 	return ret;
 }
 
-static int drained_stop(struct bench *x, struct samples *stop, struct samples *rest,
-			struct cost *c)
+/* --- Stops ------------------------------------------------------------ */
+
+/* The stop by either protocol: its change of state, and the rest of the stream. */
+static const struct way * const stop_ways[] = { &way_mmap, &way_file };
+
+static int drained_stop(struct bench *x, const struct way *w, struct samples *stop,
+			struct samples *rest)
 {
-	int ret = set(x, &x->a, VFC_PRECOPY);
+	struct cost c;
+	int ret = set(x, &x->a, w, VFC_PRECOPY);
 
 	if (ret >= 0)
-		ret = drain(x, c);
+		ret = drain(x, w, &c);
 	if (ret >= 0)
-		ret = sample_set(x, &x->a, VFC_SAVING, stop);
+		ret = sample_set(x, &x->a, w, VFC_SAVING, stop);
 	if (ret >= 0)
-		ret = drain(x, c);
+		ret = drain(x, w, &c);
 	if (ret < 0)
 		return ret;
-	rest->ns[rest->nr++] = c->total;
-	return set(x, &x->a, VFC_RUNNING);
+	samples_add(rest, c.total);
+	return set(x, &x->a, w, VFC_RUNNING);
+}
+
+static int drained_stops(struct bench *x, const struct way *w)
+{
+	struct samples s[2] = {};
+	unsigned int k;
+	int ret = samples_alloc(s, 2, x->costly);
+
+	for (k = 0; k < x->costly && ret >= 0; k++) {
+		progress(x, "drained stop, %s: %u of %u", w->name, k + 1, x->costly);
+		ret = drained_stop(x, w, &s[0], &s[1]);
+	}
+	if (ret >= 0) {
+		emit_samples(x, "drained", w, "3->2 drained", &s[0]);
+		emit_samples(x, "drained", w, "the rest of the stream", &s[1]);
+	}
+	samples_free(s, 2);
+	return ret < 0 ? ret : 0;
 }
 
 /* The stop of an idle device of which everything has been sent. */
 int part_drained(struct bench *x)
 {
-	struct samples s[2] = {};
-	unsigned int k;
-	struct cost c;
+	unsigned int i;
 	int ret = open_devices(x, true);
 
 	if (ret)
 		return ret;
-	ret = samples_alloc(s, 2, x->costly);
-	for (k = 0; k < x->costly && ret >= 0; k++) {
-		progress(x, "drained 3->2: %u of %u", k + 1, x->costly);
-		ret = drained_stop(x, &s[0], &s[1], &c);
-	}
-	if (ret >= 0) {
-		emit_samples(x, "drained", "3->2 drained", &s[0]);
-		emit_samples(x, "drained", "the rest of the stream", &s[1]);
-	}
-	samples_free(s, 2);
+	for (i = 0; i < NR(stop_ways) && !ret; i++)
+		ret = drained_stops(x, stop_ways[i]);
 	close_devices(x);
-	return ret < 0 ? ret : 0;
+	return ret;
 }
 
 /* --- Dirtying --------------------------------------------------------- */
 
 #define DIRTY_ROUNDS	4
+/* What a chunk takes in the stream */
+#define CHUNK_RECORD	(sizeof(struct vmig_rec) + sizeof(struct vmig_rec_chunk) + VFC_UNIT)
+/* What the stop may send besides: registers, and the begin and end of it */
+#define STOP_FIXED	4096
 
-/* Stores to @percent of the units, spread, others in each round. */
+/* Stores to @percent of the units, spread, others in each round. Returns how many. */
 static __u64 dirty(struct bench *x, unsigned int percent, unsigned int round)
 {
 	__u64 n = x->units * percent / 100, i, unit;
@@ -209,25 +178,28 @@ static __u64 dirty(struct bench *x, unsigned int percent, unsigned int round)
 		unit = (i * 100 / percent + round * 7) % x->units;
 		vfc_unit_fill(x->map + unit * VFC_UNIT, unit + 1);
 	}
-	return n * VFC_UNIT;
+	return n;
 }
 
-static int dirty_stop(struct bench *x, unsigned int percent, __u64 sent)
+static int dirty_stop(struct bench *x, const struct way *w, unsigned int percent,
+		      __u64 sent)
 {
-	__u64 bytes = dirty(x, percent, DIRTY_ROUNDS);
-	long long stop = timed_set(&x->a, VFC_SAVING);
+	__u64 chunks = dirty(x, percent, DIRTY_ROUNDS);
+	long long stop = timed_set(&x->a, w, &x->file, VFC_SAVING);
 	struct cost c;
 	int ret = fail(x, stop < 0 ? stop : 0, "3->2");
 
 	if (!ret)
-		ret = drain(x, &c);
+		ret = drain(x, w, &c);
 	if (ret)
 		return ret;
 	emit_begin(x, "dirty");
+	emit_text(x, "way", w->name);
 	emit_int(x, "percent", percent);
 	emit_int(x, "rounds", DIRTY_ROUNDS);
 	emit_int(x, "precopy_bytes", sent);
-	emit_int(x, "dirtied_bytes", bytes);
+	emit_int(x, "dirtied_bytes", chunks * VFC_UNIT);
+	emit_int(x, "aim_bytes", chunks * CHUNK_RECORD + STOP_FIXED);
 	emit_int(x, "stop_bytes", c.bytes);
 	emit_num(x, "stop_set_us", stop / 1e3);
 	emit_num(x, "stop_copy_us", c.total / 1e3);
@@ -235,39 +207,49 @@ static int dirty_stop(struct bench *x, unsigned int percent, __u64 sent)
 	return 0;
 }
 
-static int dirty_run(struct bench *x, unsigned int percent)
+static int dirty_run(struct bench *x, const struct way *w, unsigned int percent)
 {
 	__u64 sent = 0;
 	struct cost c;
 	unsigned int i;
-	int ret = set(x, &x->a, VFC_PRECOPY);
+	int ret = set(x, &x->a, w, VFC_PRECOPY);
 
 	for (i = 0; i < DIRTY_ROUNDS && ret >= 0; i++) {
 		if (i)
 			dirty(x, percent, i);
-		ret = drain(x, &c);
+		ret = drain(x, w, &c);
 		sent += c.bytes;
 	}
 	if (ret >= 0)
-		ret = dirty_stop(x, percent, sent);
-	return ret < 0 ? ret : set(x, &x->a, VFC_RUNNING);
+		ret = dirty_stop(x, w, percent, sent);
+	return ret < 0 ? ret : set(x, &x->a, w, VFC_RUNNING);
+}
+
+static int dirty_runs(struct bench *x, const struct way *w)
+{
+	static const unsigned int percent[] = { 0, 1, 10 };
+	unsigned int i, k;
+	int ret = 0;
+
+	for (i = 0; i < NR(percent) && ret >= 0; i++) {
+		for (k = 0; k < x->rounds && ret >= 0; k++) {
+			progress(x, "dirtying %u %%, %s: %u of %u", percent[i],
+				 w->name, k + 1, x->rounds);
+			ret = dirty_run(x, w, percent[i]);
+		}
+	}
+	return ret < 0 ? ret : 0;
 }
 
 int part_dirty(struct bench *x)
 {
-	static const unsigned int percent[] = { 0, 1, 10 };
-	unsigned int i, k;
+	unsigned int i;
 	int ret = open_devices(x, true);
 
 	if (ret)
 		return ret;
-	for (i = 0; i < NR(percent) && ret >= 0; i++) {
-		for (k = 0; k < x->rounds && ret >= 0; k++) {
-			progress(x, "dirtying %u %%: %u of %u", percent[i], k + 1,
-				 x->rounds);
-			ret = dirty_run(x, percent[i]);
-		}
-	}
+	for (i = 0; i < NR(stop_ways) && !ret; i++)
+		ret = dirty_runs(x, stop_ways[i]);
 	close_devices(x);
-	return ret < 0 ? ret : 0;
+	return ret;
 }

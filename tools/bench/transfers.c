@@ -9,9 +9,11 @@
 
 /* --- Limits and transfers --------------------------------------------- */
 
-const struct way way_mmap = { "mmap", { true, 0 } };
-static const struct way way_bulk = { "pread/pwrite", { false, 0 } };
-static const struct way way_eight = { "8 bytes", { false, 8 } };
+const struct way way_mmap = { "v1 mmap", { true, 0 }, 0 };
+const struct way way_file = { "v2 1 MiB", { false, 0 }, 1 << 20 };
+static const struct way way_pages = { "v2 4 KiB", { false, 0 }, 4096 };
+static const struct way way_bulk = { "v1 pread/pwrite", { false, 0 }, 0 };
+static const struct way way_eight = { "v1 8 bytes", { false, 8 }, 0 };
 
 static void emit_limits(struct bench *x, const struct pass_result *r)
 {
@@ -33,7 +35,7 @@ static void emit_limits(struct bench *x, const struct pass_result *r)
 	emit_begin(x, "limits");
 	emit_int(x, "bytes", r->bytes);
 	emit_text(x, "kcopy", x->passes.kernel_name);
-	emit_text(x, "crc32c_driver", x->passes.driver);
+	emit_text(x, "crc32c", r->kcrc ? x->passes.driver : "SSE4.2");
 	for (i = 0; i < NR(passes); i++)
 		emit_num(x, passes[i].name, mib_per_s(r->bytes, passes[i].ns));
 	emit_end(x);
@@ -46,7 +48,8 @@ static __u64 limit_crc(const struct pass_result *r)
 
 /*
  * ns that a save of r->bytes needs at least: checksum, memory to section, and the
- * client's copy out of the section.
+ * client's copy out of the section. By v2 the section is the file's buffer, and
+ * the kernel copies out of it, as it does for a pread().
  */
 static __u64 limit_save(const struct pass_result *r, const struct vfc_io *io)
 {
@@ -61,14 +64,14 @@ static __u64 limit_resume(const struct pass_result *r, const struct vfc_io *io)
 	       limit_crc(r);
 }
 
-/* In steps of 8 bytes the system calls are what cannot be avoided. */
-static __u64 limit_of(const struct pass_result *r, const struct vfc_io *io,
-		      bool resume)
+/* In small steps the system calls are what cannot be avoided. */
+static __u64 limit_of(const struct pass_result *r, const struct way *w, bool resume)
 {
-	__u64 limit = resume ? limit_resume(r, io) : limit_save(r, io);
+	__u64 limit = resume ? limit_resume(r, &w->io) : limit_save(r, &w->io);
+	size_t step = w->v2 ?: w->io.step;
 
-	if (io->step == 8)
-		limit += pass_syscalls(resume, r->bytes / 8);
+	if (step)
+		limit += pass_syscalls(resume, r->bytes / step);
 	return limit;
 }
 
@@ -76,7 +79,7 @@ static __u64 limit_of(const struct pass_result *r, const struct vfc_io *io,
 static void emit_transfer(struct bench *x, bool resume, const struct way *w,
 			  const struct cost *c, const struct pass_result *r)
 {
-	__u64 ns = limit_of(&r[0], &w->io, resume) + limit_of(&r[1], &w->io, resume);
+	__u64 ns = limit_of(&r[0], w, resume) + limit_of(&r[1], w, resume);
 	double limit = mib_per_s(r[0].bytes + r[1].bytes, ns);
 	double have = mib_per_s(c->bytes, c->total);
 
@@ -85,8 +88,10 @@ static void emit_transfer(struct bench *x, bool resume, const struct way *w,
 	emit_int(x, "bytes", c->bytes);
 	emit_int(x, "segments", c->segments);
 	emit_num(x, "ms", c->total / 1e6);
-	emit_num(x, "driver_ms", c->driver / 1e6);
-	emit_num(x, "client_ms", c->client / 1e6);
+	if (!w->v2) {
+		emit_num(x, "driver_ms", c->driver / 1e6);
+		emit_num(x, "client_ms", c->client / 1e6);
+	}
 	emit_num(x, "mib_s", have);
 	emit_num(x, "limit_mib_s", limit);
 	emit_num(x, "ratio", limit ? have / limit : 0);
@@ -109,12 +114,12 @@ static int spot_check(struct bench *x)
 
 int one_save(struct bench *x, const struct way *w, struct cost *c)
 {
-	int ret = set(x, &x->a, VFC_SAVING);
+	int ret = set(x, &x->a, w, VFC_SAVING);
 
 	store_clear(&x->st, true);
 	if (ret >= 0)
-		ret = fail(x, timed_drain(&x->a, &w->io, &x->st, c), "save");
-	return ret < 0 ? ret : set(x, &x->a, VFC_RUNNING);
+		ret = fail(x, timed_drain(&x->a, w, x->file, &x->st, c), "save");
+	return ret < 0 ? ret : set(x, &x->a, w, VFC_RUNNING);
 }
 
 int one_resume(struct bench *x, const struct way *w, struct cost *c)
@@ -122,19 +127,23 @@ int one_resume(struct bench *x, const struct way *w, struct cost *c)
 	int ret = fail(x, vfc_reset(&x->b), "reset");
 
 	if (!ret)
-		ret = set(x, &x->b, VFC_RESUMING);
+		ret = set(x, &x->b, w, VFC_RESUMING);
 	if (ret >= 0)
-		ret = fail(x, timed_feed(&x->b, &w->io, &x->st, c, NULL, NULL),
+		ret = fail(x, timed_feed(&x->b, w, x->file, &x->st, c, NULL, NULL),
 			   "resume");
 	if (ret >= 0)
-		ret = set(x, &x->b, VFC_RUNNING);
+		ret = set(x, &x->b, w, VFC_RUNNING);
 	return ret < 0 ? ret : spot_check(x);
 }
 
 static int measure_limits(struct bench *x, struct pass_result *r)
 {
-	int ret = passes_run(&x->passes, x->scratch, x->units * VFC_UNIT, r);
+	size_t bytes = x->units * VFC_UNIT;
+	int ret;
 
+	if (bytes > x->scratch_bytes)
+		bytes = x->scratch_bytes;
+	ret = passes_run(&x->passes, x->scratch, bytes, r);
 	if (!ret)
 		emit_limits(x, r);
 	return fail(x, ret, "passes");
@@ -142,33 +151,32 @@ static int measure_limits(struct bench *x, struct pass_result *r)
 
 /*
  * Limits on both sides of each transfer: what a machine that is busy for a while
- * slows down is both.
+ * slows down is both. @r: the limits before, and then those after.
  */
-static int transfer_round(struct bench *x, const struct way *w)
+static int transfer_round(struct bench *x, const struct way *w, struct pass_result *r)
 {
-	struct pass_result r[3];
+	struct pass_result around[3] = { *r };
 	struct cost c;
-	int ret = measure_limits(x, &r[0]);
+	int ret = one_save(x, w, &c);
 
-	if (ret)
-		return ret;
-	ret = one_save(x, w, &c);
 	if (ret >= 0)
-		ret = measure_limits(x, &r[1]);
+		ret = measure_limits(x, &around[1]);
 	if (ret < 0)
 		return ret;
-	emit_transfer(x, false, w, &c, &r[0]);
+	emit_transfer(x, false, w, &c, &around[0]);
 	ret = one_resume(x, w, &c);
 	if (ret >= 0)
-		ret = measure_limits(x, &r[2]);
+		ret = measure_limits(x, &around[2]);
 	if (ret < 0)
 		return ret;
-	emit_transfer(x, true, w, &c, &r[1]);
+	emit_transfer(x, true, w, &c, &around[1]);
+	*r = around[2];
 	return 0;
 }
 
 static int transfers(struct bench *x, const struct way *w, unsigned int mib)
 {
+	struct pass_result r;
 	unsigned int i;
 	int ret = open_devices(x, w->io.mmap);
 
@@ -176,19 +184,21 @@ static int transfers(struct bench *x, const struct way *w, unsigned int mib)
 		return ret;
 	if (mib)
 		ret = refill(x, mib * UNITS_PER_MIB);
+	if (!ret)
+		ret = measure_limits(x, &r);
 	for (i = 0; i < x->rounds && !ret; i++) {
 		progress(x, "save and resume, %s, %llu MiB: %u of %u", w->name,
 			 x->units / UNITS_PER_MIB, i + 1, x->rounds);
-		ret = transfer_round(x, w);
+		ret = transfer_round(x, w, &r);
 	}
 	close_devices(x);
 	return ret;
 }
 
-int drain(struct bench *x, struct cost *c)
+int drain(struct bench *x, const struct way *w, struct cost *c)
 {
 	store_clear(&x->st, false);
-	return fail(x, timed_drain(&x->a, &way_mmap.io, &x->st, c), "drain");
+	return fail(x, timed_drain(&x->a, w, x->file, &x->st, c), "drain");
 }
 
 int part_stream(struct bench *x)
@@ -196,6 +206,13 @@ int part_stream(struct bench *x)
 	int ret = transfers(x, &way_mmap, 0);
 
 	return ret ? ret : transfers(x, &way_bulk, 0);
+}
+
+int part_v2(struct bench *x)
+{
+	int ret = transfers(x, &way_file, 0);
+
+	return ret ? ret : transfers(x, &way_pages, 0);
 }
 
 int part_eight(struct bench *x)

@@ -71,21 +71,21 @@ static int usage_save(struct bench *x)
 {
 	struct usage u = { .x = x, .before = kernel_bytes(x) };
 	struct cost c;
-	int ret = set(x, &x->a, VFC_PRECOPY);
+	int ret = set(x, &x->a, &way_mmap, VFC_PRECOPY);
 
 	if (ret >= 0) {
 		u.begin = kernel_bytes(x);
-		ret = drain(x, &c);
+		ret = drain(x, &way_mmap, &c);
 		usage_sample(&u);
 	}
 	if (ret >= 0)
-		ret = set(x, &x->a, VFC_SAVING);
+		ret = set(x, &x->a, &way_mmap, VFC_SAVING);
 	if (ret >= 0)
-		ret = drain(x, &c);
+		ret = drain(x, &way_mmap, &c);
 	usage_sample(&u);
 	u.end = kernel_bytes(x);
 	if (ret >= 0)
-		ret = set(x, &x->a, VFC_RUNNING);
+		ret = set(x, &x->a, &way_mmap, VFC_RUNNING);
 	u.after = kernel_bytes(x);
 	if (ret < 0)
 		return ret;
@@ -102,14 +102,14 @@ static int usage_resume(struct bench *x)
 
 	u.before = kernel_bytes(x);
 	if (ret >= 0)
-		ret = set(x, &x->b, VFC_RESUMING);
+		ret = set(x, &x->b, &way_mmap, VFC_RESUMING);
 	u.begin = kernel_bytes(x);
 	if (ret >= 0)
-		ret = fail(x, timed_feed(&x->b, &way_mmap.io, &x->st, &c, usage_sample,
-					 &u), "resume");
+		ret = fail(x, timed_feed(&x->b, &way_mmap, x->file, &x->st, &c,
+					 usage_sample, &u), "resume");
 	u.end = kernel_bytes(x);
 	if (ret >= 0)
-		ret = set(x, &x->b, VFC_RUNNING);
+		ret = set(x, &x->b, &way_mmap, VFC_RUNNING);
 	u.after = kernel_bytes(x);
 	if (ret < 0)
 		return ret;

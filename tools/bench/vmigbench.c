@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the v1 migration region of two mdevs costs, by a raw client: bytes per
- * second of saving and resuming beside what this machine could do at most, how
- * long a change of state takes, what is left for the stop after pre-copy, and
- * the kernel memory of a session.
+ * What the migration of two mdevs costs, by a raw client of the v1 region and of
+ * the v2 data file: bytes per second of saving and resuming beside what this
+ * machine could do at most, how long a change of state takes, what is left for
+ * the stop after pre-copy, what the client pays for stores meanwhile, and the
+ * kernel memory of a session.
  *
  * Prints one JSON object a line. A time is never judged: what fails is only
  * what does not work. The memory of the source is mapped and touched meanwhile,
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "bench.h"
 
@@ -59,6 +61,9 @@ void close_devices(struct bench *x)
 	if (x->map)
 		munmap(x->map, x->mem_units * VFC_UNIT);
 	x->map = NULL;
+	if (x->file >= 0)
+		close(x->file);
+	x->file = -1;
 	vfc_close(&x->b);
 	vfc_close(&x->a);
 }
@@ -95,9 +100,11 @@ err:
 	return ret;
 }
 
-int set(struct bench *x, const struct vfc_dev *d, __u32 state)
+int set(struct bench *x, const struct vfc_dev *d, const struct way *w, __u32 state)
 {
-	return fail(x, vfc_set(d, state), vfc_state_name(state));
+	long long ret = timed_set(d, w, &x->file, state);
+
+	return fail(x, ret < 0 ? ret : 0, vfc_state_name(state));
 }
 
 /* --- Program ---------------------------------------------------------- */
@@ -108,6 +115,9 @@ static const struct {
 } parts[] = {
 	{ "stream", part_stream },
 	{ "eight", part_eight },
+	{ "v2", part_v2 },
+	{ "info", part_info },
+	{ "faults", part_faults },
 	{ "arcs", part_arcs },
 	{ "drained", part_drained },
 	{ "dirty", part_dirty },
@@ -122,9 +132,9 @@ static const struct argp_option options[] = {
 	{ "rounds", 'r', "N", 0, "Transfers of each kind, 1 to 1000 (3)", 0 },
 	{ "samples", 'n', "N", 0, "Changes of state, 1 to 100000 (100)", 0 },
 	{ "costly", 'c', "N", 0,
-	  "The same where each needs a whole transfer, 1 to 10000 (10)", 0 },
+	  "The same where each needs a transfer, 1 to 10000 (10)", 0 },
 	{ "small", 's', "MIB", 0,
-	  "Touched memory for part eight, 1 to what the devices have (4)", 0 },
+	  "Touched for part eight, and the little of part info, 1 to all (4)", 0 },
 	{ "cgroup", 'g', "DIR", 0,
 	  "Folder of this process's cgroup (version 2), for part memory", 0 },
 	{ "output", 'o', "FILE", 0, "Append to FILE instead of stdout", 0 },
@@ -132,15 +142,18 @@ static const struct argp_option options[] = {
 };
 
 static const char doc[] =
-	"Measure the v1 migration region of two mdevs of one type.\n"
+	"Measure the migration of two mdevs of one type, by both protocols.\n"
 	"UUID is saved, UUID2 resumes.\n"
 	"\vParts:\n"
-	"  stream   save and resume by mmap, and by pread and pwrite of segments\n"
-	"  eight    the same by accesses of 8 bytes\n"
-	"  arcs     how long a change of state takes\n"
-	"  drained  3->2 of an idle device after a pre-copy with nothing left\n"
+	"  stream   v1: save and resume by mmap, and by pread and pwrite of segments\n"
+	"  eight    v1: the same by accesses of 8 bytes\n"
+	"  v2       v2: the same by read and write of 1 MiB and of 4 KiB\n"
+	"  info     v2: MIG_DATA_SIZE and GET_PRECOPY_INFO, little and much touched\n"
+	"  faults   stores to mapped memory, before and in pre-copy\n"
+	"  arcs     v1: how long a change of state takes\n"
+	"  drained  the stop of an idle device after a pre-copy with nothing left\n"
 	"  dirty    what the stop costs with 0, 1 and 10 % dirtied a round\n"
-	"  memory   kernel memory of sessions\n"
+	"  memory   v1: kernel memory of sessions\n"
 	"\n"
 	"Each line of output is a JSON object with its \"part\". Times are in the\n"
 	"unit that their names end in, sizes in bytes or MiB (2^20 bytes), speeds in\n"
@@ -223,6 +236,9 @@ static bool part_wanted(const struct bench *x, const char *name)
 	return !x->parts;
 }
 
+/* More does not change the speed of a pass, since no cache has that. */
+#define SCRATCH_MAX	(64 * MIB)
+
 /* What later parts need, by a look at the devices. */
 static int prepare(struct bench *x)
 {
@@ -236,10 +252,13 @@ static int prepare(struct bench *x)
 	/* records have headers */
 	bytes = x->units * (VFC_UNIT + 64) + 16 * section;
 	close_devices(x);
-	x->scratch = calloc(x->units, VFC_UNIT);
+	x->scratch_bytes = x->units * VFC_UNIT;
+	if (x->scratch_bytes > SCRATCH_MAX)
+		x->scratch_bytes = SCRATCH_MAX;
+	x->scratch = malloc(x->scratch_bytes);
 	if (!x->scratch)
 		return fail(x, -ENOMEM, "prepare");
-	memset(x->scratch, 1, x->units * VFC_UNIT);
+	memset(x->scratch, 1, x->scratch_bytes);
 	ret = store_open(&x->st, bytes, section);
 	if (!ret)
 		ret = passes_open(&x->passes, section);
@@ -261,7 +280,8 @@ int main(int argc, char **argv)
 {
 	struct bench x = {
 		.rounds = 3, .samples = 100, .costly = 10, .small_mib = 4,
-		.a.fd = -1, .b.fd = -1,
+		.a.fd = -1, .b.fd = -1, .file = -1,
+		.passes.alg = -1,
 	};
 	int ret;
 
