@@ -3,11 +3,12 @@
  * What write protection costs a client that stores to its mapped memory: a store
  * to a page that is writable, the first one to a page after it was sent in
  * pre-copy, which is caught, and the next ones, which should cost as little as
- * before the migration. The second may find the processor's tables of pages
- * disturbed by the faults; the third does not.
+ * before the migration.
  *
- * One store to each page, so that every figure has the same misses of caches and
- * of the TLB in it.
+ * One store to each page, so that every figure has misses of caches and of the
+ * TLB in it. They vary with what the machine did before. So stores to ordinary
+ * memory are measured at the same time: what is as dear there has nothing to do
+ * with the device.
  */
 #include <errno.h>
 
@@ -16,89 +17,122 @@
 /* Pages that are stored to: 32 MiB of them */
 #define STORE_PAGES	8192
 
+enum stores_when {
+	IDLE,
+	IDLE_ORDINARY,
+	FIRST,
+	SECOND,
+	THIRD,
+	ORDINARY,
+	NR_WHEN
+};
+
+static const char * const stores_names[NR_WHEN] = {
+	[IDLE] = "no session",
+	[IDLE_ORDINARY] = "no session, ordinary memory",
+	[FIRST] = "pre-copy, first store after a pass",
+	[SECOND] = "pre-copy, second store",
+	[THIRD] = "pre-copy, third store",
+	[ORDINARY] = "pre-copy, ordinary memory",
+};
+
 /**
  * struct stores - times of passes, each of one store to each page
  * @pages: how many
- * @idle: no session
- * @first: the first pass after all was sent
- * @second: the pass after that
- * @third: and the next
+ * @s: of each kind
  */
 struct stores {
 	__u64 pages;
-	struct samples idle;
-	struct samples first;
-	struct samples second;
-	struct samples third;
+	struct samples s[NR_WHEN];
 };
 
-static __u64 store_pass(struct bench *x, __u64 pages)
+static __u64 store_pass(__u8 *mem, __u64 pages)
 {
 	__u64 start = pass_now_ns(), i;
 
 	for (i = 0; i < pages; i++) {
-		volatile __u64 *p = (volatile __u64 *)(x->map + i * VFC_UNIT);
+		volatile __u64 *p = (volatile __u64 *)(mem + i * VFC_UNIT);
 
 		*p = i;
 	}
 	return pass_now_ns() - start;
 }
 
-static int stores_measure(struct bench *x, struct stores *t)
+static void store_device(struct bench *x, struct stores *t, enum stores_when when)
+{
+	samples_add(&t->s[when], store_pass(x->map, t->pages));
+}
+
+/* The second of two passes, since the first finds nothing in the TLB. */
+static void store_ordinary(struct bench *x, struct stores *t, enum stores_when when)
+{
+	store_pass(x->scratch, t->pages);
+	samples_add(&t->s[when], store_pass(x->scratch, t->pages));
+}
+
+static void stores_idle(struct bench *x, struct stores *t)
+{
+	unsigned int k;
+
+	for (k = 0; k < x->costly; k++) {
+		store_pass(x->map, t->pages);
+		store_device(x, t, IDLE);
+		store_ordinary(x, t, IDLE_ORDINARY);
+	}
+}
+
+static int stores_precopy(struct bench *x, struct stores *t)
 {
 	struct cost c;
 	unsigned int k;
-	int ret;
+	int ret = set(x, &x->a, &way_file, VFC_PRECOPY);
 
-	store_pass(x, t->pages);
-	for (k = 0; k < x->costly; k++)
-		samples_add(&t->idle, store_pass(x, t->pages));
-	ret = set(x, &x->a, &way_file, VFC_PRECOPY);
 	for (k = 0; k < x->costly && !ret; k++) {
 		ret = drain(x, &way_file, &c);
 		if (ret)
 			break;
-		samples_add(&t->first, store_pass(x, t->pages));
-		samples_add(&t->second, store_pass(x, t->pages));
-		samples_add(&t->third, store_pass(x, t->pages));
+		store_device(x, t, FIRST);
+		store_device(x, t, SECOND);
+		store_device(x, t, THIRD);
+		store_ordinary(x, t, ORDINARY);
 	}
 	return ret ? ret : set(x, &x->a, &way_file, VFC_RUNNING);
 }
 
-static void emit_stores(struct bench *x, const struct stores *t, const char *what,
+static void emit_stores(struct bench *x, const char *what, __u64 pages,
 			struct samples *s)
 {
-	double pages = t->pages;
-
 	emit_begin(x, "faults");
 	emit_text(x, "what", what);
-	emit_int(x, "pages", t->pages);
+	emit_int(x, "pages", pages);
 	emit_int(x, "samples", s->nr);
-	emit_num(x, "min_ns", samples_at(s, 0) / pages);
-	emit_num(x, "median_ns", samples_at(s, 50) / pages);
-	emit_num(x, "max_ns", samples_at(s, 100) / pages);
+	emit_num(x, "min_ns", (double)samples_at(s, 0) / pages);
+	emit_num(x, "median_ns", (double)samples_at(s, 50) / pages);
+	emit_num(x, "max_ns", (double)samples_at(s, 100) / pages);
 	emit_end(x);
 }
 
 static int stores_run(struct bench *x, struct stores *t)
 {
-	int ret = samples_alloc(&t->idle, 1, x->costly);
+	unsigned int i;
+	int ret = samples_alloc(t->s, NR_WHEN, x->costly);
 
-	if (!ret)
-		ret = samples_alloc(&t->first, 1, x->costly);
-	if (!ret)
-		ret = samples_alloc(&t->second, 1, x->costly);
-	if (!ret)
-		ret = samples_alloc(&t->third, 1, x->costly);
-	if (!ret)
-		ret = stores_measure(x, t);
 	if (ret)
 		return ret;
-	emit_stores(x, t, "no session", &t->idle);
-	emit_stores(x, t, "pre-copy, first store after a pass", &t->first);
-	emit_stores(x, t, "pre-copy, second store", &t->second);
-	emit_stores(x, t, "pre-copy, third store", &t->third);
-	return 0;
+	stores_idle(x, t);
+	ret = stores_precopy(x, t);
+	for (i = 0; i < NR_WHEN && !ret; i++)
+		emit_stores(x, stores_names[i], t->pages, &t->s[i]);
+	return ret;
+}
+
+static __u64 stores_pages(const struct bench *x)
+{
+	__u64 pages = x->scratch_bytes / VFC_UNIT;
+
+	if (pages > x->units)
+		pages = x->units;
+	return pages < STORE_PAGES ? pages : STORE_PAGES;
 }
 
 int part_faults(struct bench *x)
@@ -109,12 +143,9 @@ int part_faults(struct bench *x)
 	if (ret)
 		return ret;
 	progress(x, "stores to mapped memory: %u passes", x->costly);
-	t.pages = x->units < STORE_PAGES ? x->units : STORE_PAGES;
+	t.pages = stores_pages(x);
 	ret = stores_run(x, &t);
-	samples_free(&t.third, 1);
-	samples_free(&t.second, 1);
-	samples_free(&t.first, 1);
-	samples_free(&t.idle, 1);
+	samples_free(t.s, NR_WHEN);
 	close_devices(x);
 	return ret;
 }
