@@ -252,8 +252,11 @@ def show_dirty(results):
         for percent in (0, 1, 10):
             lines = results.of(part="dirty", memory_mib=mib, way=way,
                                percent=percent)
+            if not lines:
+                continue
             rows.append(("%d MiB, %s, %d %%" % (mib, way, percent),
-                         lines[0]["precopy_bytes"], lines[0]["dirtied_bytes"],
+                         "%.0f" % median(lines, "precopy_bytes"),
+                         lines[0]["dirtied_bytes"],
                          lines[0]["aim_bytes"],
                          max(line["stop_bytes"] for line in lines),
                          "%.0f" % median(lines, "stop_set_us"),

@@ -50,6 +50,8 @@ def dirty_rows(results):
         for percent in (0, 1, 10):
             lines = results.of(part="dirty", memory_mib=mib, way=way,
                                percent=percent)
+            if not lines:
+                continue
             sent = max(line["stop_bytes"] for line in lines)
             yield ("sent at the stop, %d MiB, %s, %d %% dirty: bytes (aim)"
                    % (mib, way, percent),

@@ -111,40 +111,86 @@ int part_arcs(struct bench *x)
 /* The stop by either protocol: its change of state, and the rest of the stream. */
 static const struct way * const stop_ways[] = { &way_mmap, &way_file };
 
-static int drained_stop(struct bench *x, const struct way *w, struct samples *stop,
-			struct samples *rest)
+/* What a chunk takes in the stream */
+#define CHUNK_RECORD	(sizeof(struct vmig_rec) + sizeof(struct vmig_rec_chunk) + VFC_UNIT)
+/* What the stop may send besides: registers, and the begin and end of it */
+#define STOP_FIXED	4096
+
+/**
+ * struct stop - a stop after pre-copy
+ * @rounds: of pre-copy
+ * @percent: of the units that were stored to in each of them
+ * @sent: bytes in pre-copy
+ * @chunks: units stored to after the last round
+ * @ns: what the change of state took
+ * @rest: the stream after it
+ */
+struct stop {
+	unsigned int rounds;
+	unsigned int percent;
+	__u64 sent;
+	__u64 chunks;
+	__u64 ns;
+	struct cost rest;
+};
+
+/* Stop, and emit what that cost; leaves the device running. */
+static int stop_now(struct bench *x, const struct way *w, struct stop *stop)
+{
+	long long ns = timed_set(&x->a, w, &x->file, VFC_SAVING);
+	int ret = fail(x, ns < 0 ? ns : 0, "3->2");
+
+	if (!ret)
+		ret = drain(x, w, &stop->rest);
+	if (ret)
+		return ret;
+	stop->ns = ns;
+	emit_begin(x, "dirty");
+	emit_text(x, "way", w->name);
+	emit_int(x, "percent", stop->percent);
+	emit_int(x, "rounds", stop->rounds);
+	emit_int(x, "precopy_bytes", stop->sent);
+	emit_int(x, "dirtied_bytes", stop->chunks * VFC_UNIT);
+	emit_int(x, "aim_bytes", stop->chunks * CHUNK_RECORD + STOP_FIXED);
+	emit_int(x, "stop_bytes", stop->rest.bytes);
+	emit_num(x, "stop_set_us", stop->ns / 1e3);
+	emit_num(x, "stop_copy_us", stop->rest.total / 1e3);
+	emit_end(x);
+	return set(x, &x->a, w, VFC_RUNNING);
+}
+
+static int drained_stop(struct bench *x, const struct way *w, struct stop *stop)
 {
 	struct cost c;
 	int ret = set(x, &x->a, w, VFC_PRECOPY);
 
-	if (ret >= 0)
+	if (!ret)
 		ret = drain(x, w, &c);
-	if (ret >= 0)
-		ret = sample_set(x, &x->a, w, VFC_SAVING, stop);
-	if (ret >= 0)
-		ret = drain(x, w, &c);
-	if (ret < 0)
+	if (ret)
 		return ret;
-	samples_add(rest, c.total);
-	return set(x, &x->a, w, VFC_RUNNING);
+	stop->sent = c.bytes;
+	return stop_now(x, w, stop);
 }
 
 static int drained_stops(struct bench *x, const struct way *w)
 {
+	struct stop stop = { .rounds = 1 };
 	struct samples s[2] = {};
 	unsigned int k;
 	int ret = samples_alloc(s, 2, x->costly);
 
-	for (k = 0; k < x->costly && ret >= 0; k++) {
+	for (k = 0; k < x->costly && !ret; k++) {
 		progress(x, "drained stop, %s: %u of %u", w->name, k + 1, x->costly);
-		ret = drained_stop(x, w, &s[0], &s[1]);
+		ret = drained_stop(x, w, &stop);
+		samples_add(&s[0], stop.ns);
+		samples_add(&s[1], stop.rest.total);
 	}
-	if (ret >= 0) {
+	if (!ret) {
 		emit_samples(x, "drained", w, "3->2 drained", &s[0]);
 		emit_samples(x, "drained", w, "the rest of the stream", &s[1]);
 	}
 	samples_free(s, 2);
-	return ret < 0 ? ret : 0;
+	return ret;
 }
 
 /* The stop of an idle device of which everything has been sent. */
@@ -164,10 +210,6 @@ int part_drained(struct bench *x)
 /* --- Dirtying --------------------------------------------------------- */
 
 #define DIRTY_ROUNDS	4
-/* What a chunk takes in the stream */
-#define CHUNK_RECORD	(sizeof(struct vmig_rec) + sizeof(struct vmig_rec_chunk) + VFC_UNIT)
-/* What the stop may send besides: registers, and the begin and end of it */
-#define STOP_FIXED	4096
 
 /* Stores to @percent of the units, spread, others in each round. Returns how many. */
 static __u64 dirty(struct bench *x, unsigned int percent, unsigned int round)
@@ -181,48 +223,23 @@ static __u64 dirty(struct bench *x, unsigned int percent, unsigned int round)
 	return n;
 }
 
-static int dirty_stop(struct bench *x, const struct way *w, unsigned int percent,
-		      __u64 sent)
-{
-	__u64 chunks = dirty(x, percent, DIRTY_ROUNDS);
-	long long stop = timed_set(&x->a, w, &x->file, VFC_SAVING);
-	struct cost c;
-	int ret = fail(x, stop < 0 ? stop : 0, "3->2");
-
-	if (!ret)
-		ret = drain(x, w, &c);
-	if (ret)
-		return ret;
-	emit_begin(x, "dirty");
-	emit_text(x, "way", w->name);
-	emit_int(x, "percent", percent);
-	emit_int(x, "rounds", DIRTY_ROUNDS);
-	emit_int(x, "precopy_bytes", sent);
-	emit_int(x, "dirtied_bytes", chunks * VFC_UNIT);
-	emit_int(x, "aim_bytes", chunks * CHUNK_RECORD + STOP_FIXED);
-	emit_int(x, "stop_bytes", c.bytes);
-	emit_num(x, "stop_set_us", stop / 1e3);
-	emit_num(x, "stop_copy_us", c.total / 1e3);
-	emit_end(x);
-	return 0;
-}
-
 static int dirty_run(struct bench *x, const struct way *w, unsigned int percent)
 {
-	__u64 sent = 0;
+	struct stop stop = { .rounds = DIRTY_ROUNDS, .percent = percent };
 	struct cost c;
 	unsigned int i;
 	int ret = set(x, &x->a, w, VFC_PRECOPY);
 
-	for (i = 0; i < DIRTY_ROUNDS && ret >= 0; i++) {
+	for (i = 0; i < DIRTY_ROUNDS && !ret; i++) {
 		if (i)
 			dirty(x, percent, i);
 		ret = drain(x, w, &c);
-		sent += c.bytes;
+		stop.sent += c.bytes;
 	}
-	if (ret >= 0)
-		ret = dirty_stop(x, w, percent, sent);
-	return ret < 0 ? ret : set(x, &x->a, w, VFC_RUNNING);
+	if (ret)
+		return ret;
+	stop.chunks = dirty(x, percent, DIRTY_ROUNDS);
+	return stop_now(x, w, &stop);
 }
 
 static int dirty_runs(struct bench *x, const struct way *w)
@@ -231,14 +248,14 @@ static int dirty_runs(struct bench *x, const struct way *w)
 	unsigned int i, k;
 	int ret = 0;
 
-	for (i = 0; i < NR(percent) && ret >= 0; i++) {
-		for (k = 0; k < x->rounds && ret >= 0; k++) {
+	for (i = 0; i < NR(percent) && !ret; i++) {
+		for (k = 0; k < x->rounds && !ret; k++) {
 			progress(x, "dirtying %u %%, %s: %u of %u", percent[i],
 				 w->name, k + 1, x->rounds);
 			ret = dirty_run(x, w, percent[i]);
 		}
 	}
-	return ret < 0 ? ret : 0;
+	return ret;
 }
 
 int part_dirty(struct bench *x)
