@@ -777,17 +777,32 @@ static void stamp_ioctl(struct device *d, unsigned long cmd,
 		die("STAMP: %s", strerror(errno));
 }
 
+static void stamp_stop(struct device *d, const struct options *o,
+		       struct mimic_accel_guest_stamp *s)
+{
+	stamp_ioctl(d, MIMIC_ACCEL_GUEST_STAMP_STOP, s);
+	if (s->running || s->status)
+		report("the job: running %u, status %u", s->running, s->status);
+	if (s->seq < o->rounds)
+		report("only %llu stamps", s->seq);
+}
+
+static int mode_stamp_stop(struct device *d, const struct options *o)
+{
+	struct mimic_accel_guest_stamp s;
+
+	stamp_stop(d, o, &s);
+	printf("stamp-stop: seq=%llu running=%u", s.seq, s.running);
+	return finish();
+}
+
 static int mode_stamp_verify(struct device *d, const struct options *o)
 {
 	struct mimic_accel_guest_stamp s, again;
 	uint64_t off;
 	uint32_t i;
 
-	stamp_ioctl(d, MIMIC_ACCEL_GUEST_STAMP_STOP, &s);
-	if (s.running || s.status)
-		report("the job: running %u, status %u", s.running, s.status);
-	if (s.seq < o->rounds)
-		report("only %llu stamps", s.seq);
+	stamp_stop(d, o, &s);
 	for (i = 0; i < s.dev_pages; i++) {
 		off = s.dev_off + (uint64_t)i * PAGE;
 		verify_stamp(d->mem + off, MIMIC_ACCEL_STAMP_IN_DEVICE, i,
@@ -970,6 +985,7 @@ static void __attribute__((noreturn)) usage(FILE *out)
 	      "  ram-check     self-describing pages in plain memory (-s -n -p -m -S)\n"
 	      "  stamp-start   start the stamp job (-p -d -g -r -k)\n"
 	      "  stamp-seq     how far it is\n"
+	      "  stamp-stop    stop it; fewer than -n stamps are bad\n"
 	      "  stamp-verify  stop it and verify every page; fewer than -n stamps are bad\n"
 	      "  info, regs, counters, irqs\n"
 	      "  -D FILE       device (/dev/mimic_accel0)\n"
@@ -1088,6 +1104,8 @@ static int with_device(const struct options *o)
 		return mode_stamp_start(&d, o);
 	if (!strcmp(mode, "stamp-seq"))
 		return mode_stamp_seq(&d);
+	if (!strcmp(mode, "stamp-stop"))
+		return mode_stamp_stop(&d, o);
 	if (!strcmp(mode, "stamp-verify"))
 		return mode_stamp_verify(&d, o);
 	if (!strcmp(mode, "info"))
