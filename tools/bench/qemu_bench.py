@@ -117,25 +117,42 @@ def sent_bytes(mdev, stages):
     return every - stop, stop
 
 
+def sent_until(samples, end):
+    """The last (time, bytes of RAM) before end, or None."""
+    return next((sample for sample in reversed(samples) if sample[0] <= end), None)
+
+
+def speeds(begin, stop, stages, samples):
+    """(device's, RAM's) MiB/s. QEMU 7.2 sends RAM first and then the device, each
+    with the time that it took; later ones take turns, and both have the time
+    until the stop."""
+    if vmlib.protocol() == 1:
+        device = rate(sum(size for _, _, size in stages),
+                      stages[-1][0] - stages[0][0])
+        end = stages[0][0]
+    else:
+        device = rate(sum(size for t, _, size in stages if t < stop), stop - begin)
+        end = stop
+    at, ram = sent_until(samples, end) or (begin, 0)
+    return device, rate(ram, at - begin)
+
+
 def device_figures(src, since, samples):
-    """What the trace tells of the device, and of RAM until it had its turn."""
+    """What the trace tells of the device, and of RAM beside it."""
     trace = src.scene.trace
     stages = trace.stages(src.mdev, since)
     states = trace.states(src.mdev, since)
     begin = next(t for t, _, to in states if to == DeviceTrace.PRE_COPY)
     stop = next(t for t, _, to in states if to == DeviceTrace.STOP_COPY)
     precopy, rest = sent_bytes(src.mdev, stages)
-    first = stages[0][0]
-    before = [sample for sample in samples if sample[0] <= first] or [(begin, 0)]
-    at, ram = before[-1]
-    found = {
+    device, ram = speeds(begin, stop, stages, samples)
+    return {
         "device_precopy_bytes": precopy,
         "device_stop_bytes": rest,
-        "device_mib_s": rate(precopy + rest, stages[-1][0] - first),
-        "ram_mib_s": rate(ram, at - begin),
+        "device_mib_s": device,
+        "ram_mib_s": ram,
         "stop_copy_ms": (stages[-1][0] - stop) * 1000,
     }
-    return found
 
 
 def migrate(src, dst):
