@@ -11,14 +11,14 @@
  *
  *	WALK_SEED=...		repeats a run
  *	WALK_EPISODE=...	only this part of it
- *	MIX_STEPS=...		calls of all variants together
+ *	MIX_CALLS=...		calls of both devices together
  */
 #include "v2_test.h"
 
 #include "mix_oracle.h"
 #include "walker.h"
 
-#define STEPS		1000000
+#define CALLS		1000000
 #define TIMEOUT		900
 #define EPISODE		2000	/* steps */
 #define MAX_RUNS	1500	/* of an episode, while it is made shorter */
@@ -103,14 +103,20 @@ static bool differs(struct mixwalk *w, const char *why)
 	return false;
 }
 
-/* @ret has to be @want. */
+static bool equal(struct mixwalk *w, const char *what, long is, long want)
+{
+	snprintf(w->got, sizeof(w->got), "%ld", is);
+	if (is == want)
+		return true;
+	snprintf(w->why, sizeof(w->why), "%s: %ld, not %ld", what, is, want);
+	return false;
+}
+
+/* A call had the result @ret, which has to be @want. */
 static bool same(struct mixwalk *w, const char *what, long ret, long want)
 {
-	snprintf(w->got, sizeof(w->got), "%ld", ret);
-	if (ret == want)
-		return true;
-	snprintf(w->why, sizeof(w->why), "%s: %ld, not %ld", what, ret, want);
-	return false;
+	w->calls++;
+	return equal(w, what, ret, want);
 }
 
 static long err(long ret)
@@ -157,7 +163,7 @@ static void restored(struct mixwalk *w, struct side *s)
 static bool moved(struct mixwalk *w, struct side *s, const struct mix_move *move,
 		  __u32 from, int fd)
 {
-	if (!same(w, "a data file", fd >= 0, move->file && s->m.owner == MIX_V2))
+	if (!equal(w, "a data file", fd >= 0, move->file && s->m.owner == MIX_V2))
 		return false;
 	if (from == s->m.state)
 		return true;
@@ -238,6 +244,7 @@ static bool delivered(struct mixwalk *w, struct side *s, const void *buf, size_t
 	if (s->cur.len + n <= STREAM_MAX)
 		memcpy(s->cur.buf + s->cur.len, buf, n);
 	s->cur.len += n;
+	w->calls++;
 	return differs(w, mix_out(&s->m, buf, n));
 }
 
@@ -311,10 +318,10 @@ static bool run_info(struct mixwalk *w, struct side *s)
 	sum = info.initial_bytes + info.dirty_bytes;
 	ret = err(read(s->fd, w->buf, BUF));
 	if (ret > 0)
-		return same(w, "bytes to read, and announced", ret,
+		return equal(w, "bytes to read, and announced", ret,
 			    sum < BUF ? (long)sum : (long)BUF) &&
 		       delivered(w, s, w->buf, ret);
-	return same(w, "announced before ENOMSG", sum, 0) &&
+	return equal(w, "announced before ENOMSG", sum, 0) &&
 	       same(w, "read", ret, -ENOMSG) && nothing(w, s);
 }
 
@@ -367,6 +374,7 @@ static size_t piece(struct mixwalk *w, struct side *s, size_t n, __u32 flip)
 static bool provided(struct mixwalk *w, struct side *s, size_t n, long ret)
 {
 	snprintf(w->got, sizeof(w->got), "%ld", ret);
+	w->calls++;
 	w->refused += ret < 0;
 	if (ret < 0)
 		s->honest = false;
@@ -433,10 +441,10 @@ static bool run_other(struct mixwalk *w, struct side *s)
 	if (s->m.owner == MIX_V1)
 		return true;
 	if (!same(w, "pending_bytes", vfc_r8(&s->d, VFC_PENDING, &v), 8) ||
-	    !same(w, "pending_bytes of the other", v, 0))
+	    !equal(w, "pending_bytes of the other", v, 0))
 		return false;
 	if (!same(w, "data_size", vfc_r8(&s->d, VFC_SIZE, &v), 8) ||
-	    !same(w, "data_size of the other", v, 0))
+	    !equal(w, "data_size of the other", v, 0))
 		return false;
 	return same(w, "data of the other", vfc_rd(&s->d, 0, &v, 8),
 		    s->m.state == MIX_ERROR ? -EIO : -EINVAL) &&
@@ -497,7 +505,7 @@ static bool run_check(struct mixwalk *w, struct side *s)
 			ret = w->m->read_back(&s->d, NOISE_UNITS + i, &is);
 		}
 		if (!same(w, "peek", ret, 0) ||
-		    !same(w, "what the device holds", is, s->v.val[i]))
+		    !equal(w, "what the device holds", is, s->v.val[i]))
 			return false;
 	}
 	return true;
@@ -558,7 +566,6 @@ static bool run_step(struct mixwalk *w, const struct step *p)
 {
 	struct side *s = &w->side[p->dev];
 
-	w->calls++;
 	w->got[0] = '\0';
 	if (s->m.state != MIX_RESUMING)
 		s->slot = p->slot;
@@ -931,7 +938,7 @@ TEST_F_TIMEOUT(mixwalk, MIX_01_MIX_02_MIX_03_V2_FSM_01_to_56_V2_FD_03_V2_FD_05,
 	       TIMEOUT)
 {
 	__u64 seed = vfc_number("WALK_SEED", vfc_now_us() & 0xffffffff);
-	__u64 steps = vfc_number("MIX_STEPS", STEPS), s;
+	__u64 calls = vfc_number("MIX_CALLS", CALLS), s;
 	__u64 only = vfc_number("WALK_EPISODE", -1);
 	__u64 episode = only + 1 ? only : 0, start = vfc_now_us();
 	struct mixwalk *w = self->w;
@@ -939,7 +946,7 @@ TEST_F_TIMEOUT(mixwalk, MIX_01_MIX_02_MIX_03_V2_FSM_01_to_56_V2_FD_03_V2_FD_05,
 
 	if (self->skip)
 		return;
-	for (; ok && w->calls < steps; episode++) {
+	for (; ok && w->calls < calls; episode++) {
 		s = seed + episode;
 		w->x = walk_random(&s);
 		ok = run_episode(w, self->list, seed, episode, EPISODE);
