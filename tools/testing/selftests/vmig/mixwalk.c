@@ -725,7 +725,7 @@ static void plan_anything(struct mixwalk *w, struct step *p)
 {
 	unsigned int dice = below(w, 100);
 
-	if (dice < 22)
+	if (dice < 10)
 		plan_state(w, p);
 	else if (dice < 35)
 		is(p, VIEW, 0, 0);
@@ -739,13 +739,13 @@ static void plan_anything(struct mixwalk *w, struct step *p)
 		is(p, DEAD_, below(w, DEAD), 0);
 	else if (dice < 85)
 		is(p, OTHER, 0, 0);
-	else if (dice < 93)
-		is(p, CHECK, 0, 0);
 	else if (dice < 95)
-		is(p, NOISE, chance(w, 40), 0);
+		is(p, CHECK, 0, 0);
 	else if (dice < 97)
-		is(p, RESET, 0, 0);
+		is(p, NOISE, chance(w, 40), 0);
 	else if (dice < 98)
+		is(p, RESET, 0, 0);
+	else if (dice < 99)
 		is(p, CLOSE, 0, 0);
 	else
 		is(p, chance(w, 20) ? REOPEN : FAIL, 0, 0);
@@ -758,7 +758,8 @@ static void plan(struct mixwalk *w, struct step *p)
 	p->dev = below(w, DEVS);
 	s = &w->side[p->dev];
 	p->slot = below(w, SLOTS);
-	if (chance(w, 45))
+	/* Most of it, since it costs little and must not disturb the client. */
+	if (chance(w, 75))
 		plan_anything(w, p);
 	else
 		plan_client(w, s, p);
