@@ -421,7 +421,9 @@ class Vm:
         if not self.alive() or not self.qmp:
             return found
         for question in ("info status", "info registers", "info lapic",
-                         "info pic"):
+                         "info pic", "info chardev", "i /x 0x2f9",
+                         "i /x 0x2fb", "i /x 0x2fc", "i /x 0x2fd",
+                         "i /x 0x2fa", "i /x 0x2fd"):
             with contextlib.suppress(Failure, OSError):
                 found.append(self.monitor(question))
         for path in glob.glob("/proc/%d/task/*/stack" % self.process.pid):
