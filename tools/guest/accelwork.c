@@ -21,6 +21,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <linux/if_alg.h>
 #include <linux/mimic_accel_guest.h>
 #include <signal.h>
@@ -122,6 +123,20 @@ static void catch_signals(void)
 	sigaction(SIGINT, &sa, NULL);
 }
 
+/* A file that has its first line as soon as it has its name. */
+static int create_status(const char *name, const char *line, int n)
+{
+	char new[PATH_MAX];
+	int fd;
+
+	if (snprintf(new, sizeof(new), "%s.new", name) >= (int)sizeof(new))
+		die("%s: the name is too long", name);
+	fd = open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0 || pwrite(fd, line, n, 0) != n || rename(new, name))
+		die("cannot write %s: %s", new, strerror(errno));
+	return fd;
+}
+
 /* One line that another process can read at any time to see progress. */
 static void write_status(const struct options *o, uint64_t rounds, uint64_t bytes)
 {
@@ -131,11 +146,11 @@ static void write_status(const struct options *o, uint64_t rounds, uint64_t byte
 
 	if (!o->status)
 		return;
-	if (fd < 0)
-		fd = open(o->status, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	n = snprintf(line, sizeof(line), "rounds=%-20" PRIu64 " bytes=%-20" PRIu64 "\n",
 		     rounds, bytes);
-	if (fd < 0 || pwrite(fd, line, n, 0) != n)
+	if (fd < 0)
+		fd = create_status(o->status, line, n);
+	else if (pwrite(fd, line, n, 0) != n)
 		die("cannot write %s: %s", o->status, strerror(errno));
 }
 
