@@ -35,6 +35,10 @@ MDEVS = "/sys/bus/mdev/devices"
 DEBUGFS = "/sys/kernel/debug/mimic"
 MIB = 1 << 20
 
+# Of a guest, MiB: its kernel, some 60, what the workload takes, 16, and little that
+# is free, since every page costs time in each migration
+MEMORY = 128
+
 # Every time limit is for a guest on an emulated processor. Seconds.
 BOOT_LIMIT = 180
 COMMAND_LIMIT = 90
@@ -276,7 +280,7 @@ class Vm:
     """One QEMU. incoming is a migration URI, for a destination; extra are
     further arguments."""
 
-    def __init__(self, scene, name, mdev=None, incoming=None, memory=256,
+    def __init__(self, scene, name, mdev=None, incoming=None, memory=MEMORY,
                  extra=()):
         self.scene = scene
         self.name = name
@@ -421,9 +425,9 @@ class Vm:
         if not self.alive() or not self.qmp:
             return found
         for question in ("info status", "info registers", "info lapic",
-                         "info pic", "info chardev", "i /x 0x2f9",
-                         "i /x 0x2fb", "i /x 0x2fc", "i /x 0x2fd",
-                         "i /x 0x2fa", "i /x 0x2fd"):
+                         "info pic", "info chardev", "i /xb 0x2f9",
+                         "i /xb 0x2fb", "i /xb 0x2fc", "i /xb 0x2fd",
+                         "i /xb 0x2fa", "i /xb 0x2fd"):
             with contextlib.suppress(Failure, OSError):
                 found.append(self.monitor(question))
         for path in glob.glob("/proc/%d/task/*/stack" % self.process.pid):
