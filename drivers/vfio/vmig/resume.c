@@ -276,13 +276,19 @@ void vmig_resume_free(struct vmig_resume *r)
  * @r: session
  * @len: bytes that are about to be fed, already bounded by the caller
  *
- * Return: 0, or -ENOMEM, which changes nothing that matters: try again.
+ * This comes before a byte is looked at, so that it can simply be tried again.
+ *
+ * Return: 0; -ENOMEM, or what vmig_fault() says, with nothing changed that matters.
  */
 int vmig_resume_reserve(struct vmig_resume *r, size_t len)
 {
 	size_t want = vmig_parser_max_chunks(&r->parser, len);
+	int ret;
 
 	lockdep_assert_held(&r->vmig->lock);
+	ret = vmig_fault(r->vmig, VMIG_STEP_RESERVE);
+	if (ret)
+		return ret;
 	/* Short last chunks; a room; and one that is put before one is reused. */
 	want += r->vmig->cfg->nr_mems + 2;
 	while (r->nr_pages < want) {
@@ -310,6 +316,11 @@ int vmig_resume_feed(struct vmig_resume *r, const void *buf, size_t len)
 	int ret;
 
 	lockdep_assert_held(&r->vmig->lock);
+	ret = vmig_fault(r->vmig, VMIG_STEP_PARSE);
+	if (ret) {
+		vmig_resume_poison(r);
+		return ret;
+	}
 	ret = vmig_parser_feed(&r->parser, buf, len);
 	r->vmig->stats.refusals += !refused && ret;
 	if (!ret) {

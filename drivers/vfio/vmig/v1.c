@@ -244,17 +244,10 @@ static int vmig_v1_commit(struct vmig_device *vmig, u64 len)
 		vmig_section_clear(vmig);
 		return -EINVAL;
 	}
-	/* Before a byte is looked at, so that it can simply be tried again. */
-	ret = vmig_fault(vmig, VMIG_STEP_RESERVE);
-	if (!ret)
-		ret = vmig_resume_reserve(r, len);
+	ret = vmig_resume_reserve(r, len);
 	if (ret)
 		return ret;
-	ret = vmig_fault(vmig, VMIG_STEP_PARSE);
-	if (ret)
-		vmig_resume_poison(r);
-	else
-		ret = vmig_resume_feed(r, vmig->section, len);
+	ret = vmig_resume_feed(r, vmig->section, len);
 	/* The next segment begins with a fresh buffer. */
 	vmig_section_clear(vmig);
 	return ret;

@@ -264,33 +264,16 @@ struct vmig_data_piece {
 	bool again;
 };
 
-static int vmig_data_feed(struct vmig_device *vmig, const void *buf, size_t len)
-{
-	struct vmig_resume *r = vmig->session->resume;
-	int ret;
-
-	lockdep_assert_held(&vmig->lock);
-	/* Before a byte is looked at, so that it can simply be tried again. */
-	ret = vmig_fault(vmig, VMIG_STEP_RESERVE);
-	if (!ret)
-		ret = vmig_resume_reserve(r, len);
-	if (ret)
-		return ret;
-	ret = vmig_fault(vmig, VMIG_STEP_PARSE);
-	if (ret) {
-		vmig_resume_poison(r);
-		return ret;
-	}
-	return vmig_resume_feed(r, buf, len);
-}
-
 static long vmig_data_take(struct vmig_device *vmig, struct vmig_data *data,
 			   void *arg)
 {
+	struct vmig_resume *r = vmig->session->resume;
 	struct vmig_data_piece *piece = arg;
-	int ret = vmig_data_feed(vmig, data->buf, piece->len);
+	int ret = vmig_resume_reserve(r, piece->len);
 
-	piece->again = !vmig_resume_refused(vmig->session->resume);
+	if (!ret)
+		ret = vmig_resume_feed(r, data->buf, piece->len);
+	piece->again = !vmig_resume_refused(r);
 	return ret;
 }
 
