@@ -561,6 +561,20 @@ void vmig_mem_redirty(struct vmig_mem *mem, unsigned long index)
 	mutex_unlock(&mem->lock);
 }
 
+/*
+ * What counters of chunks say too much: what the last one lacks, if it is no hole.
+ */
+static u32 vmig_mem_lacks(struct vmig_mem *mem)
+{
+	unsigned long last = mem->nr_chunks - 1;
+
+	lockdep_assert_held(&mem->lock);
+	/* Memory without any page may have no chunk either. */
+	if (!mem->nr_pages || !mem->pages[last])
+		return 0;
+	return VMIG_CHUNK_SIZE - vmig_chunk_len(mem, last);
+}
+
 /**
  * vmig_mem_pending() - bytes of stream that the changed chunks make
  * @mem: memory
@@ -571,14 +585,13 @@ void vmig_mem_redirty(struct vmig_mem *mem, unsigned long index)
  */
 u64 vmig_mem_pending(struct vmig_mem *mem, u32 header)
 {
-	unsigned long last = mem->nr_chunks - 1;
 	u64 bytes;
 
 	mutex_lock(&mem->lock);
 	bytes = (u64)mem->nr_dirty * header +
 		((u64)(mem->nr_dirty - mem->nr_dirty_holes) << VMIG_CHUNK_SHIFT);
-	if (mem->nr_dirty && test_bit(last, mem->dirty) && mem->pages[last])
-		bytes -= VMIG_CHUNK_SIZE - vmig_chunk_len(mem, last);
+	if (mem->nr_dirty && test_bit(mem->nr_chunks - 1, mem->dirty))
+		bytes -= vmig_mem_lacks(mem);
 	mutex_unlock(&mem->lock);
 	return bytes;
 }
@@ -593,13 +606,10 @@ u64 vmig_mem_pending(struct vmig_mem *mem, u32 header)
  */
 u64 vmig_mem_whole(struct vmig_mem *mem, u32 header)
 {
-	unsigned long last = mem->nr_chunks - 1;
 	u64 bytes;
 
 	mutex_lock(&mem->lock);
-	bytes = (u64)mem->nr_pages * (header + VMIG_CHUNK_SIZE);
-	if (mem->nr_pages && mem->pages[last])
-		bytes -= VMIG_CHUNK_SIZE - vmig_chunk_len(mem, last);
+	bytes = (u64)mem->nr_pages * (header + VMIG_CHUNK_SIZE) - vmig_mem_lacks(mem);
 	mutex_unlock(&mem->lock);
 	return bytes;
 }
