@@ -3,7 +3,7 @@
  * V1-Q7-T11: what the device writes to guest memory shows in the container's
  * dirty bitmap, page by page; what it only reads does not.
  */
-#include "accel_test.h"
+#include "dirty.h"
 
 #define PAGES		256u
 #define WORDS		(PAGES / 64)
@@ -33,21 +33,11 @@ FIXTURE_TEARDOWN(dirty)
 				   self->bits));			\
 	} while (0)
 
-static bool bit(const __u64 *bits, unsigned int page)
-{
-	return bits[page / 64] >> (page % 64) & 1;
-}
-
-static void set(__u64 *bits, unsigned int page)
-{
-	bits[page / 64] |= 1ull << (page % 64);
-}
-
 /* The bits that were fetched are these. */
 #define SAME_BITS(want)	do {						\
 	unsigned int p_;						\
 	for (p_ = 0; p_ < PAGES; p_++) {				\
-		ASSERT_EQ(bit(want, p_), bit(self->bits, p_))		\
+		ASSERT_EQ(dirty_bit(want, p_), dirty_bit(self->bits, p_))\
 			TH_LOG("page %u", p_);				\
 	}								\
 	} while (0)
@@ -93,7 +83,7 @@ TEST_F(dirty, V1_Q7_T11_ring_writes)
 		at_ok(_metadata, &self->t.ring[i % 2], &desc);
 		for (p = off / AT_PAGE; p <= (off + writes[i].len - 1) / AT_PAGE;
 		     p++)
-			set(want, p);
+			dirty_set(want, p);
 	}
 	EXPECT_BITS(want);
 	/* Reading them cleared them. */
@@ -101,7 +91,7 @@ TEST_F(dirty, V1_Q7_T11_ring_writes)
 	desc = at_desc(MIMIC_ACCEL_OP_FILL_G, 0, AT_MEM_IOVA + 5 * AT_PAGE, 1);
 	at_ok(_metadata, &self->t.ring[0], &desc);
 	memset(want, 0, sizeof(want));
-	set(want, 5);
+	dirty_set(want, 5);
 	EXPECT_BITS(want);
 }
 
@@ -140,7 +130,7 @@ TEST_F(dirty, V1_Q7_T11_completions)
 	ASSERT_EQ(0, vfc_dirty_get(d, self->t.rings.iova, size, bits));
 	cpl = (AT_RING_BYTES + AT_DESC_BYTES) / AT_PAGE;
 	for (i = 0; i < pages; i++)
-		ASSERT_EQ(i == cpl || i == cpl + 1, bit(bits, i))
+		ASSERT_EQ(i == cpl || i == cpl + 1, dirty_bit(bits, i))
 			TH_LOG("page %u, completions begin at %u", i, cpl);
 }
 
@@ -157,11 +147,11 @@ TEST_F(dirty, V1_Q7_T11_stamps)
 	SETREG(MIMIC_ACCEL_STAMP_CTRL, 0);
 	seq = REG64(MIMIC_ACCEL_STAMP_SEQ_LO);
 	for (i = 0; i < 70 && i < seq; i++)
-		set(want, 100 + i);
+		dirty_set(want, 100 + i);
 	GET();
 	/* A stamp given up at the end may have pinned its page, to write to it. */
-	if (bit(self->bits, 100 + seq % 70))
-		set(want, 100 + seq % 70);
+	if (dirty_bit(self->bits, 100 + seq % 70))
+		dirty_set(want, 100 + seq % 70);
 	SAME_BITS(want);
 }
 
@@ -202,7 +192,7 @@ TEST_F(dirty, V1_Q7_T11_over_a_stop)
 	desc = at_desc(MIMIC_ACCEL_OP_FILL_G, 0, AT_MEM_IOVA + 9 * AT_PAGE, 1);
 	at_ok(_metadata, &self->t.ring[0], &desc);
 	AT_STATE(VFC_STOP);
-	set(want, 9);
+	dirty_set(want, 9);
 	EXPECT_BITS(want);
 	EXPECT_BITS(NOTHING);
 	AT_STATE(VFC_RUNNING);
@@ -213,43 +203,15 @@ TEST_F(dirty, V1_Q7_T11_over_a_stop)
  * As a migration does it: copy what is dirty, again and again, while rings and
  * stamp job write at full rate; stop the device, copy the rest, compare.
  */
-static void copy_dirty(struct at *t, const __u64 *bits, __u8 *image)
-{
-	unsigned int p;
-
-	for (p = 0; p < PAGES; p++)
-		if (bit(bits, p))
-			memcpy(image + p * AT_PAGE, t->mem.p + p * AT_PAGE,
-			       AT_PAGE);
-}
-
-static void refill(struct __test_metadata *_metadata, struct at_ring *r,
-		   __u32 *seed)
-{
-	struct mimic_accel_desc desc;
-	int i;
-
-	if (r->tail && !at_done(r, r->tail - 1))
-		return;
-	for (i = 0; i < 64; i++) {
-		*seed = *seed * 1664525 + 1013904223;
-		desc = at_pattern(at_desc(MIMIC_ACCEL_OP_FILL_G, 0,
-					  AT_MEM_IOVA + (*seed >> 8) %
-					  (PAGES / 2 * AT_PAGE - 20000),
-					  1 + (*seed >> 5) % 20000), *seed);
-		at_put(r, &desc);
-	}
-	at_bell(_metadata, r);
-}
-
 TEST_F_TIMEOUT(dirty, V1_Q7_T11_no_lost_page, 120)
 {
 	struct vfc_dev *d = &self->t.d;
 	struct at_job j = { .guest = AT_MEM_IOVA + PAGES / 2 * AT_PAGE,
 			    .guest_pages = PAGES / 2, .rate = 20000 };
 	__u8 *image = malloc(PAGES * AT_PAGE);
+	struct dirty_load load = { .pages = PAGES / 2, .fills = 64, .max = 20000,
+				   .seed = 5 };
 	unsigned int round, k;
-	__u32 seed = 5;
 
 	ASSERT_NE(NULL, image);
 	memcpy(image, self->t.mem.p, PAGES * AT_PAGE);
@@ -258,10 +220,10 @@ TEST_F_TIMEOUT(dirty, V1_Q7_T11_no_lost_page, 120)
 	AT_WAIT(REG64(MIMIC_ACCEL_STAMP_SEQ_LO) > 0);
 	for (round = 0; round < 30; round++) {
 		for (k = 0; k < 5; k++) {
-			refill(_metadata, &self->t.ring[0], &seed);
-			refill(_metadata, &self->t.ring[1], &seed);
+			dirty_refill(_metadata, &self->t.ring[0], &load);
+			dirty_refill(_metadata, &self->t.ring[1], &load);
 			GET();
-			copy_dirty(&self->t, self->bits, image);
+			dirty_copy(&self->t, self->bits, PAGES, image);
 		}
 		if (d->mig_index >= 0) {
 			AT_STATE(VFC_STOP);
@@ -273,7 +235,7 @@ TEST_F_TIMEOUT(dirty, V1_Q7_T11_no_lost_page, 120)
 				self->t.ring[1].tail - 1);
 		}
 		GET();
-		copy_dirty(&self->t, self->bits, image);
+		dirty_copy(&self->t, self->bits, PAGES, image);
 		ASSERT_EQ(0, memcmp(image, self->t.mem.p, PAGES * AT_PAGE))
 			TH_LOG("round %u", round);
 		if (d->mig_index >= 0)

@@ -5,7 +5,7 @@
  * Kernels that cannot serve its reports do not offer it. Then all of this is
  * skipped.
  */
-#include "accel_test.h"
+#include "dirty.h"
 #include "vfio_v2.h"
 
 #include <sys/mount.h>
@@ -120,16 +120,6 @@ FIXTURE_TEARDOWN(log)
 	at_close(_metadata, &self->t);
 }
 
-static bool bit(const __u64 *bits, unsigned int page)
-{
-	return bits[page / 64] >> (page % 64) & 1;
-}
-
-static void set(__u64 *bits, unsigned int page)
-{
-	bits[page / 64] |= 1ull << (page % 64);
-}
-
 #define START()		ASSERT_EQ(0, start(d, AT_PAGE, AT_MEM_IOVA, SIZE))
 
 /* The log of the whole buffer is what is in self->want, which is cleared. */
@@ -138,7 +128,8 @@ static void set(__u64 *bits, unsigned int page)
 	memset(self->bits, 0, sizeof(self->bits));			\
 	ASSERT_EQ(0, report(d, AT_PAGE, AT_MEM_IOVA, SIZE, self->bits));\
 	for (p_ = 0; p_ < PAGES; p_++)					\
-		ASSERT_EQ(bit(self->want, p_), bit(self->bits, p_))	\
+		ASSERT_EQ(dirty_bit(self->want, p_),			\
+			  dirty_bit(self->bits, p_))			\
 			TH_LOG("page %u", p_);				\
 	memset(self->want, 0, sizeof(self->want));			\
 	} while (0)
@@ -158,7 +149,7 @@ static void set(__u64 *bits, unsigned int page)
 #define DIRTY(page)	do {						\
 	unsigned int p_ = (page);					\
 	WRITE_GUEST(p_ * AT_PAGE + 8, 16);				\
-	set(self->want, p_);						\
+	dirty_set(self->want, p_);					\
 	} while (0)
 
 /* --- Start -------------------------------------------------------------- */
@@ -357,7 +348,7 @@ TEST(V2_DL_05_memory_follows_the_pages)
 		desc = at_desc(MIMIC_ACCEL_OP_FILL_G, 0,
 			       AT_MEM_IOVA + i * AT_PAGE, 1);
 		at_ok(_metadata, &t.ring[0], &desc);
-		set(want, i);
+		dirty_set(want, i);
 	}
 	ASSERT_EQ(0, report(d, size, AT_MEM_IOVA, SIZE, bits));
 	ASSERT_EQ(0, memcmp(want, bits, sizeof(bits)));
@@ -442,7 +433,8 @@ TEST_F(log, V2_DL_10_bits_are_only_set)
 	memset(bits, 0x55, sizeof(bits));
 	ASSERT_EQ(0, report(d, AT_PAGE, AT_MEM_IOVA, SIZE, bits));
 	for (p = 0; p < PAGES; p++)
-		ASSERT_EQ(bit(self->want, p) || p % 2 == 0, bit(bits, p))
+		ASSERT_EQ(dirty_bit(self->want, p) || p % 2 == 0,
+			  dirty_bit(bits, p))
 			TH_LOG("page %u", p);
 }
 
@@ -458,7 +450,7 @@ TEST_F(log, V2_DL_11_reads_and_clears_its_range)
 			    &one));
 	ASSERT_EQ(1, one);
 	memset(self->want, 0, sizeof(self->want));
-	set(self->want, 11);
+	dirty_set(self->want, 11);
 	EXPECT_LOG();
 	EXPECT_LOG();
 }
@@ -475,7 +467,7 @@ TEST_F(log, V2_DL_12_bit_positions)
 		WRITE_GUEST((3 + i) * AT_PAGE, AT_PAGE);
 		memset(bits, 0, sizeof(bits));
 		memset(want, 0, sizeof(want));
-		set(want, i);
+		dirty_set(want, i);
 		ASSERT_EQ(0, report(d, AT_PAGE, base, 131 * AT_PAGE, bits));
 		ASSERT_EQ(0, memcmp(want, bits, sizeof(bits)))
 			TH_LOG("bit %u: %llx %llx %llx", i, bits[0], bits[1],
@@ -529,7 +521,7 @@ TEST_F(log, V2_DL_14_exact)
 		at_ok(_metadata, &self->t.ring[i % 2], &desc);
 		for (p = writes[i].off / AT_PAGE;
 		     p <= (writes[i].off + writes[i].len - 1) / AT_PAGE; p++)
-			set(self->want, p);
+			dirty_set(self->want, p);
 	}
 	EXPECT_LOG();
 	EXPECT_LOG();
@@ -556,11 +548,11 @@ TEST_F(log, V2_DL_14_completions_and_stamps)
 	SETREG(MIMIC_ACCEL_STAMP_CTRL, 0);
 	seq = REG64(MIMIC_ACCEL_STAMP_SEQ_LO);
 	for (i = 0; i < 70 && i < seq; i++)
-		set(self->want, 500 + i);
+		dirty_set(self->want, 500 + i);
 	EXPECT_LOG();
 	ASSERT_EQ(0, report(d, AT_PAGE, AT_RING_IOVA, rings, bits));
 	for (i = 0; i < rings / AT_PAGE; i++)
-		ASSERT_EQ(i == cpl, bit(bits, i)) TH_LOG("page %u", i);
+		ASSERT_EQ(i == cpl, dirty_bit(bits, i)) TH_LOG("page %u", i);
 }
 
 /* A page that is larger than what is reported at a time is reported whole. */
@@ -573,7 +565,7 @@ TEST_F(log, V2_DL_15_other_page_sizes)
 	ASSERT_EQ(0, start(d, LARGE, AT_MEM_IOVA, SIZE));
 	WRITE_GUEST(700 * AT_PAGE, 1);
 	for (p = 512; p < 1024; p++)
-		set(self->want, p);
+		dirty_set(self->want, p);
 	EXPECT_LOG();
 	EXPECT_LOG();
 	/* Of a part it is reported, too, and once more with the rest. */
@@ -583,7 +575,7 @@ TEST_F(log, V2_DL_15_other_page_sizes)
 			    &bits));
 	ASSERT_EQ(7, bits);
 	for (p = 0; p < 512; p++)
-		set(self->want, p);
+		dirty_set(self->want, p);
 	EXPECT_LOG();
 	EXPECT_LOG();
 	ASSERT_EQ(0, stop(d));
@@ -603,40 +595,11 @@ TEST_F(log, V2_DL_15_other_page_sizes)
 
 #define LOAD_PAGES	128u
 
-static void copy_dirty(struct at *t, const __u64 *bits, __u8 *image)
-{
-	unsigned int p;
-
-	for (p = 0; p < LOAD_PAGES; p++)
-		if (bit(bits, p))
-			memcpy(image + p * AT_PAGE, t->mem.p + p * AT_PAGE,
-			       AT_PAGE);
-}
-
-static void refill(struct __test_metadata *_metadata, struct at_ring *r,
-		   __u32 *seed)
-{
-	struct mimic_accel_desc desc;
-	int i;
-
-	if (r->tail && !at_done(r, r->tail - 1))
-		return;
-	for (i = 0; i < 16; i++) {
-		*seed = *seed * 1664525 + 1013904223;
-		desc = at_pattern(at_desc(MIMIC_ACCEL_OP_FILL_G, 0,
-					  AT_MEM_IOVA + (*seed >> 8) %
-					  (LOAD_PAGES / 2 * AT_PAGE - 9000),
-					  1 + (*seed >> 5) % 9000), *seed);
-		at_put(r, &desc);
-	}
-	at_bell(_metadata, r);
-}
-
 #define COPY_LOG()	do {						\
 	memset(self->bits, 0, sizeof(self->bits));			\
 	ASSERT_EQ(0, report(d, AT_PAGE, AT_MEM_IOVA,			\
 			    LOAD_PAGES * AT_PAGE, self->bits));		\
-	copy_dirty(&self->t, self->bits, image);			\
+	dirty_copy(&self->t, self->bits, LOAD_PAGES, image);		\
 	} while (0)
 
 #define ROUNDS		vfc_number("DL16_ROUNDS", 1000)
@@ -647,8 +610,9 @@ TEST_F_TIMEOUT(log, V2_DL_16_no_lost_page, 1800)
 	struct at_job j = { .guest = AT_MEM_IOVA + LOAD_PAGES / 2 * AT_PAGE,
 			    .guest_pages = LOAD_PAGES / 2, .rate = 50000 };
 	__u8 *image = malloc(LOAD_PAGES * AT_PAGE);
+	struct dirty_load load = { .pages = LOAD_PAGES / 2, .fills = 16,
+				   .max = 9000, .seed = 7 };
 	__u64 round, rounds = ROUNDS;
-	__u32 seed = 7;
 	int k;
 
 	if (d->mig_index < 0)
@@ -660,8 +624,8 @@ TEST_F_TIMEOUT(log, V2_DL_16_no_lost_page, 1800)
 	AT_WAIT(REG64(MIMIC_ACCEL_STAMP_SEQ_LO) > 0);
 	for (round = 0; round < rounds; round++) {
 		for (k = 0; k < 3; k++) {
-			refill(_metadata, &self->t.ring[0], &seed);
-			refill(_metadata, &self->t.ring[1], &seed);
+			dirty_refill(_metadata, &self->t.ring[0], &load);
+			dirty_refill(_metadata, &self->t.ring[1], &load);
 			COPY_LOG();
 		}
 		AT_STATE(VFC_STOP);
@@ -728,8 +692,8 @@ TEST_F(log, V2_DL_17_bad_bitmap)
 		ASSERT_EQ(0, mprotect((char *)bits + bad * AT_PAGE, AT_PAGE,
 				      PROT_READ | PROT_WRITE));
 		ASSERT_EQ(0, report(d, AT_PAGE, AT_MEM_IOVA, FAR_SIZE, bits));
-		ASSERT_TRUE(bit(bits, 5));
-		ASSERT_TRUE(bit(bits, far));
+		ASSERT_TRUE(dirty_bit(bits, 5));
+		ASSERT_TRUE(dirty_bit(bits, far));
 		munmap(bits, 2 * AT_PAGE);
 	}
 	ASSERT_EQ(0, vfc_dma_unmap(d, FAR_IOVA, FAR_PAGES * AT_PAGE));
