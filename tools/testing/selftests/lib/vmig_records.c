@@ -111,6 +111,13 @@ int vmr_crc32c(const void *buf, size_t len, __u32 *crc)
 	return -EIO;
 }
 
+__u32 vmr_crc32c_value(const void *buf, size_t len)
+{
+	__u32 crc;
+
+	return vmr_crc32c(buf, len, &crc) ? 0 : crc;
+}
+
 int vmr_seal(void *rec, size_t len)
 {
 	struct vmig_rec head;

@@ -44,6 +44,8 @@ size_t vmr_count(const struct vmr_list *l, unsigned int type);
 
 /* The kernel's crc32c, or -errno if it does not offer it to programs. */
 int vmr_crc32c(const void *buf, size_t len, __u32 *crc);
+/* The same for who knows that it does; 0 if it does not. */
+__u32 vmr_crc32c_value(const void *buf, size_t len);
 /* Make the crc of the record of @len bytes at @rec right again. */
 int vmr_seal(void *rec, size_t len);
 

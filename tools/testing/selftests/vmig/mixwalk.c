@@ -16,6 +16,7 @@
 #include "v2_test.h"
 
 #include "mix_oracle.h"
+#include "shorten.h"
 #include "walker.h"
 
 #define CALLS		1000000
@@ -91,6 +92,7 @@ struct mixwalk {
 	__u8 *buf;
 	__u64 x;
 	__u64 calls, saved, restored, refused, busy;
+	bool trace;		/* print each step */
 	char why[160];
 	char got[64];
 };
@@ -787,9 +789,10 @@ static bool begin(struct mixwalk *w)
 }
 
 /* The first step that diverges, or -1. */
-static long run_list(struct mixwalk *w, const struct step *list, unsigned int n,
-		     bool say)
+static long run_list(void *ctx, const void *steps, unsigned int n)
 {
+	const struct step *list = steps;
+	struct mixwalk *w = ctx;
 	unsigned int i;
 	bool ok;
 
@@ -797,7 +800,7 @@ static long run_list(struct mixwalk *w, const struct step *list, unsigned int n,
 		return -1;
 	for (i = 0; i < n; i++) {
 		ok = run_step(w, &list[i]);
-		if (say)
+		if (w->trace)
 			printf("# %3u %c %s %#x %#x = %s%s%s\n", i + 1,
 			       'a' + list[i].dev, names[list[i].kind], list[i].a,
 			       list[i].b, w->got, ok ? "" : "  DIFFERS: ",
@@ -808,44 +811,26 @@ static long run_list(struct mixwalk *w, const struct step *list, unsigned int n,
 	return -1;
 }
 
-/* Leave out pieces of @size steps as long as the rest diverges. */
-static unsigned int leave_out(struct mixwalk *w, struct step *list,
-			      unsigned int n, unsigned int size,
-			      unsigned int *runs)
-{
-	static struct step tried[EPISODE];
-	unsigned int at = 0;
-	long last;
-
-	while (at + size <= n && (*runs)++ < MAX_RUNS) {
-		memcpy(tried, list, at * sizeof(*list));
-		memcpy(tried + at, list + at + size,
-		       (n - at - size) * sizeof(*list));
-		last = run_list(w, tried, n - size, false);
-		if (last < 0) {
-			at += size;
-			continue;
-		}
-		n = last + 1;
-		memcpy(list, tried, n * sizeof(*list));
-	}
-	return n;
-}
-
 static void report(struct mixwalk *w, struct step *list, unsigned int n,
 		   __u64 seed, __u64 episode)
 {
-	unsigned int size, before, runs = 0;
+	static struct step tried[EPISODE];
+	struct shorten s = {
+		.list = list,
+		.n = n,
+		.size = sizeof(*list),
+		.tried = tried,
+		.run = run_list,
+		.ctx = w,
+		.max_runs = MAX_RUNS,
+	};
 
 	printf("# WALK_SEED=%#llx WALK_EPISODE=%llu: step %u (%s) differs: %s\n",
 	       seed, episode, n, names[list[n - 1].kind], w->why);
-	for (size = n / 2; size && runs < MAX_RUNS; size = size > 1 ? size / 2 :
-	     before > n ? 1 : 0) {
-		before = n;
-		n = leave_out(w, list, n, size, &runs);
-	}
+	shorten_leave_out(&s);
 	printf("# the shortest that was found, if it repeats:\n");
-	run_list(w, list, n, true);
+	w->trace = true;
+	run_list(w, list, s.n);
 	fflush(stdout);		/* the harness leaves by _exit() */
 }
 
@@ -868,13 +853,6 @@ static bool run_episode(struct mixwalk *w, struct step *list, __u64 seed,
 }
 
 /* --- The test --------------------------------------------------------- */
-
-static __u32 checksum(const void *buf, size_t len)
-{
-	__u32 crc;
-
-	return vmr_crc32c(buf, len, &crc) ? 0 : crc;
-}
 
 static const char *way(__u32 from, __u32 to)
 {
@@ -918,7 +896,7 @@ FIXTURE_SETUP(mixwalk)
 	ASSERT_NE(NULL, w->m);
 	w->g.chunks = w->m->units(&w->side[0].d);
 	ASSERT_LE(NOISE_UNITS + UNITS, w->g.chunks);
-	w->g.crc32c = checksum;
+	w->g.crc32c = vmr_crc32c_value;
 	for (i = 0; i < DEVS; i++)
 		ASSERT_EQ(0, mix_init(&w->side[i].m, &w->g, way));
 }

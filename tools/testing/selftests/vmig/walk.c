@@ -232,15 +232,6 @@ static int op_fail(void *ctx, int dev)
 	return ret == 1 ? 0 : -EIO;
 }
 
-/* --- The oracle's checksum -------------------------------------------- */
-
-static __u32 checksum(const void *buf, size_t len)
-{
-	__u32 crc;
-
-	return vmr_crc32c(buf, len, &crc) ? 0 : crc;
-}
-
 /* --- One after the other ---------------------------------------------- */
 
 FIXTURE(walk) {
@@ -270,7 +261,7 @@ static void look(struct __test_metadata *_metadata, struct pair *p,
 	ASSERT_LE(0, d->mig_index);
 	g->region = d->mig_size;
 	g->data = d->data_off;
-	g->crc32c = checksum;
+	g->crc32c = vmr_crc32c_value;
 	p->m = vfc_model_find(d);
 	if (p->m)
 		g->chunks = p->m->units(d);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shorten.h"
 #include "walker.h"
 
 /* Runs of an episode while it is made shorter. */
@@ -594,9 +595,10 @@ static bool begin(struct walk *w)
 }
 
 /* Run @n steps: the first one that diverges, or -1. */
-static long run_list(struct walk *w, const struct walk_step *list,
-		     unsigned int n)
+static long run_list(void *ctx, const void *steps, unsigned int n)
 {
+	const struct walk_step *list = steps;
+	struct walk *w = ctx;
 	unsigned int i;
 	bool ok;
 
@@ -612,90 +614,23 @@ static long run_list(struct walk *w, const struct walk_step *list,
 	return -1;
 }
 
-/* Keep @n steps of @list, those up to the divergence, if there is one. */
-static bool keep(struct walk *w, const struct walk_step *list, unsigned int n)
-{
-	long last = run_list(w, list, n);
-
-	if (last < 0)
-		return false;
-	w->nsteps = last + 1;
-	memcpy(w->step, list, w->nsteps * sizeof(*list));
-	return true;
-}
-
-/* The list without @count steps from @at on, in @to: how many are left. */
-static unsigned int without(struct walk_step *to, const struct walk_step *list,
-			    unsigned int n, unsigned int at, unsigned int count)
-{
-	memmove(to, list, at * sizeof(*to));
-	memmove(to + at, list + at + count, (n - at - count) * sizeof(*to));
-	return n - count;
-}
-
-/* Leave out pieces of @chunk steps; has it become shorter? */
-static bool leave_out(struct walk *w, struct walk_step *tried,
-		      unsigned int chunk, unsigned int *runs)
-{
-	unsigned int at = 0, n = w->nsteps;
-
-	while (at + chunk <= w->nsteps && (*runs)++ < MAX_RUNS) {
-		if (!keep(w, tried, without(tried, w->step, w->nsteps, at,
-					    chunk)))
-			at += chunk;
-	}
-	return w->nsteps < n;
-}
-
-/* Leave out two steps that need each other. */
-static bool leave_out_two(struct walk *w, struct walk_step *tried,
-			  unsigned int *runs)
-{
-	unsigned int i, j, n;
-
-	for (i = 0; i < w->nsteps; i++) {
-		for (j = i; j + 1 < w->nsteps && (*runs)++ < MAX_RUNS; j++) {
-			n = without(tried, w->step, w->nsteps, i, 1);
-			n = without(tried, tried, n, j, 1);
-			if (keep(w, tried, n))
-				return true;
-		}
-	}
-	return false;
-}
-
-static void leave_out_all(struct walk *w, struct walk_step *tried,
-			  unsigned int *runs)
-{
-	unsigned int chunk = w->nsteps / 2;
-	bool shorter;
-
-	while (chunk && *runs < MAX_RUNS) {
-		shorter = leave_out(w, tried, chunk, runs);
-		if (chunk > 1)
-			chunk /= 2;
-		else if (!shorter && (w->nsteps > MAX_SHOWN ||
-				      !leave_out_two(w, tried, runs)))
-			break;
-	}
-}
-
 /* Read all of the section, so that one step does what several did. */
-static void read_all(struct walk *w, struct walk_step *tried,
-		     unsigned int *runs)
+static void read_all(struct walk *w, struct shorten *sh)
 {
 	__u64 start, sec = w->geom.region - w->geom.data;
+	struct walk_step *s;
 	unsigned int i;
 
-	for (i = 0; i < w->nsteps && (*runs)++ < MAX_RUNS; i++) {
-		memcpy(tried, w->step, w->nsteps * sizeof(*tried));
-		start = tried[i].kind == WALK_LOAD ? 0 : w->geom.data;
-		if ((tried[i].kind != WALK_READ &&
-		     tried[i].kind != WALK_LOAD) || tried[i].off < start)
+	for (i = 0; i < sh->n && shorten_again(sh); i++) {
+		s = shorten_copy(sh);
+		s += i;
+		start = s->kind == WALK_LOAD ? 0 : w->geom.data;
+		if ((s->kind != WALK_READ && s->kind != WALK_LOAD) ||
+		    s->off < start)
 			continue;
-		tried[i].off = start;
-		tried[i].len = sec;
-		keep(w, tried, w->nsteps);
+		s->off = start;
+		s->len = sec;
+		shorten_keep(sh, sh->n);
 	}
 }
 
@@ -703,13 +638,12 @@ static void read_all(struct walk *w, struct walk_step *tried,
  * Which stream has which number changes when others are left out: have all
  * steps that use @from use @to, from its begin on.
  */
-static void use_stream(struct walk *w, struct walk_step *tried,
-		       unsigned int from, unsigned int to)
+static void use_stream(struct shorten *sh, unsigned int from, unsigned int to)
 {
+	struct walk_step *tried = shorten_copy(sh);
 	unsigned int i, n = 0;
 
-	memcpy(tried, w->step, w->nsteps * sizeof(*tried));
-	for (i = 0; i < w->nsteps; i++) {
+	for (i = 0; i < sh->n; i++) {
 		if (tried[i].kind != WALK_POOL || tried[i].slot != from)
 			continue;
 		tried[i].slot = to;
@@ -717,29 +651,39 @@ static void use_stream(struct walk *w, struct walk_step *tried,
 			tried[i].val = 0;
 	}
 	if (n)
-		keep(w, tried, w->nsteps);
+		shorten_keep(sh, sh->n);
 }
 
 /* Leave out what can be, and make it so that more can be. */
 static void shorten(struct walk *w)
 {
 	static struct walk_step tried[WALK_EPISODE];
-	unsigned int before, slot, to, runs = 0;
+	struct shorten s = {
+		.list = w->step,
+		.n = w->nsteps,
+		.size = sizeof(*tried),
+		.tried = tried,
+		.run = run_list,
+		.ctx = w,
+		.max_runs = MAX_RUNS,
+	};
+	unsigned int before, slot, to;
 
 	do {
-		leave_out_all(w, tried, &runs);
-		before = w->nsteps;
-		read_all(w, tried, &runs);
-		leave_out_all(w, tried, &runs);
+		shorten_leave_out(&s);
+		before = s.n;
+		read_all(w, &s);
+		shorten_leave_out(&s);
 		for (slot = 0; slot < WALK_SLOTS; slot++) {
 			for (to = 0; to < slot; to++) {
-				use_stream(w, tried, slot, to);
-				leave_out_all(w, tried, &runs);
+				use_stream(&s, slot, to);
+				shorten_leave_out(&s);
 			}
-			use_stream(w, tried, slot, WALK_SLOTS - 1);
-			leave_out_all(w, tried, &runs);
+			use_stream(&s, slot, WALK_SLOTS - 1);
+			shorten_leave_out(&s);
 		}
-	} while (w->nsteps < before && runs < MAX_RUNS);
+	} while (s.n < before && s.runs < MAX_RUNS);
+	w->nsteps = s.n;
 }
 
 static void show_tail(struct walk *w)
