@@ -60,6 +60,12 @@ FIXTURE_TEARDOWN(qemu10)
 
 /* --- Its steps -------------------------------------------------------- */
 
+static void reset(struct __test_metadata *_metadata, struct client *c)
+{
+	ASSERT_EQ(0, vfc_reset(c->d));
+	c->state = VFC2_RUNNING;
+}
+
 /* A transition; if it fails the device is reset. */
 static int set_state(struct __test_metadata *_metadata, struct client *c,
 		     __u32 state)
@@ -67,8 +73,7 @@ static int set_state(struct __test_metadata *_metadata, struct client *c,
 	int fd, ret = vfc2_set(c->d, state, &fd);
 
 	if (ret) {
-		ASSERT_EQ(0, vfc_reset(c->d));
-		c->state = VFC2_RUNNING;
+		reset(_metadata, c);
 		return ret;
 	}
 	c->state = state;
@@ -140,6 +145,17 @@ static void iterate(struct __test_metadata *_metadata, struct client *c)
 	ASSERT_EQ(-ENOMSG, n);
 }
 
+/* Begin, and send nothing (0), one block (1), or what there is now (2). */
+static void save_part(struct __test_metadata *_metadata, struct client *c,
+		      int part)
+{
+	save_setup(_metadata, c);
+	if (part == 1)
+		ASSERT_LT(0, save_block(_metadata, c));
+	if (part >= 2)
+		iterate(_metadata, c);
+}
+
 /* The state of the machine changes: first the devices talk to nobody, then. */
 static void vm_stops(struct __test_metadata *_metadata, struct client *c,
 		     bool for_good)
@@ -183,8 +199,7 @@ static void load(struct __test_metadata *_metadata, struct client *c,
 {
 	__u16 command;
 
-	ASSERT_EQ(0, vfc_reset(c->d));
-	c->state = VFC2_RUNNING;
+	reset(_metadata, c);
 	must_set(_metadata, c, VFC2_RESUMING);
 	ASSERT_LE(0, c->fd);
 	ASSERT_EQ(0, vfc2_feed(c->fd, BUFFER, s->buf, s->len));
@@ -231,6 +246,19 @@ static void migrate(struct __test_metadata *_metadata, struct client *a,
 	vfc_stream_free(&a->out);
 }
 
+/* All of a guest that was paused when it had @value. */
+static void save_paused(struct __test_metadata *_metadata, struct client *c,
+			__u64 value)
+{
+	touch(_metadata, c, value);
+	vm_stops(_metadata, c, false);
+	save_setup(_metadata, c);
+	ASSERT_EQ(-1, c->fd);
+	complete(_metadata, c);
+	save_cleanup(_metadata, c);
+	ASSERT_TRUE(v2_whole(&c->out));
+}
+
 /* --- What users do ---------------------------------------------------- */
 
 TEST_F(qemu10, V2_FSM_73_V2_DS_02_live_migration)
@@ -248,8 +276,7 @@ TEST_F(qemu10, V2_FSM_73_there_and_back)
 	for (i = 0; i < 10; i++) {
 		migrate(_metadata, i % 2 ? b : a, i % 2 ? a : b, i);
 		/* The one that was left is closed and made anew. */
-		ASSERT_EQ(0, vfc_reset(i % 2 ? b->d : a->d));
-		(i % 2 ? b : a)->state = VFC2_RUNNING;
+		reset(_metadata, i % 2 ? b : a);
 	}
 }
 
@@ -257,13 +284,7 @@ TEST_F(qemu10, V2_FSM_73_paused_guest)
 {
 	struct client *a = &self->a, *b = &self->b;
 
-	touch(_metadata, a, 5);
-	vm_stops(_metadata, a, false);
-	save_setup(_metadata, a);
-	ASSERT_EQ(-1, a->fd);
-	complete(_metadata, a);
-	save_cleanup(_metadata, a);
-	ASSERT_TRUE(v2_whole(&a->out));
+	save_paused(_metadata, a, 5);
 	load(_metadata, b, &a->out);
 	/* It stays paused for as long as the user likes. */
 	ASSERT_EQ(VFC2_RESUMING, vfc2_get(b->d));
@@ -276,11 +297,7 @@ TEST_F(qemu10, V2_FSM_73_snapshot)
 {
 	struct client *a = &self->a;
 
-	touch(_metadata, a, 5);
-	vm_stops(_metadata, a, false);
-	save_setup(_metadata, a);
-	complete(_metadata, a);
-	save_cleanup(_metadata, a);
+	save_paused(_metadata, a, 5);
 	vm_runs(_metadata, a);
 	check(_metadata, a, 5);
 	touch(_metadata, a, 6);
@@ -298,11 +315,7 @@ TEST_F(qemu10, V2_FSM_73_V2_FSM_69_cancel)
 
 	for (point = 0; point < 5; point++) {
 		touch(_metadata, a, 10 + point);
-		save_setup(_metadata, a);
-		if (point == 1)
-			ASSERT_LT(0, save_block(_metadata, a));
-		if (point >= 2)
-			iterate(_metadata, a);
+		save_part(_metadata, a, point);
 		if (point >= 3)
 			vm_stops(_metadata, a, true);
 		if (point >= 4)
@@ -350,11 +363,7 @@ TEST_F(qemu10, V1_Q7_T8_V2_FD_06_stop_and_cont_in_precopy)
 
 	for (part = 0; part < 3; part++) {
 		touch(_metadata, a, 50 + part);
-		save_setup(_metadata, a);
-		if (part == 1)
-			ASSERT_LT(0, save_block(_metadata, a));
-		if (part == 2)
-			iterate(_metadata, a);
+		save_part(_metadata, a, part);
 		vm_stops(_metadata, a, true);
 		vm_runs(_metadata, a);
 		check(_metadata, a, 50 + part);
@@ -364,8 +373,7 @@ TEST_F(qemu10, V1_Q7_T8_V2_FD_06_stop_and_cont_in_precopy)
 		save_cleanup(_metadata, a);
 		check(_metadata, a, 50 + part);
 		next_succeeds(_metadata, a, &self->b);
-		ASSERT_EQ(0, vfc_reset(a->d));
-		a->state = VFC2_RUNNING;
+		reset(_metadata, a);
 	}
 }
 
@@ -376,13 +384,8 @@ TEST_F(qemu10, V1_Q7_T9_V2_FD_06_reboot_in_precopy)
 
 	for (part = 0; part < 3; part++) {
 		touch(_metadata, a, 50 + part);
-		save_setup(_metadata, a);
-		if (part == 1)
-			ASSERT_LT(0, save_block(_metadata, a));
-		if (part == 2)
-			iterate(_metadata, a);
-		ASSERT_EQ(0, vfc_reset(a->d));
-		a->state = VFC2_RUNNING;
+		save_part(_metadata, a, part);
+		reset(_metadata, a);
 		ASSERT_EQ(-ENODEV, save_block(_metadata, a));
 		part_is_refused(_metadata, a, &self->b);
 		save_cleanup(_metadata, a);
@@ -390,8 +393,7 @@ TEST_F(qemu10, V1_Q7_T9_V2_FD_06_reboot_in_precopy)
 		touch(_metadata, a, 60);
 		check(_metadata, a, 60);
 		next_succeeds(_metadata, a, &self->b);
-		ASSERT_EQ(0, vfc_reset(a->d));
-		a->state = VFC2_RUNNING;
+		reset(_metadata, a);
 	}
 }
 
@@ -405,17 +407,14 @@ TEST_F(qemu10, V2_FSM_63_V2_FSM_71_reset_after_a_failure)
 	ASSERT_LT(0, vt_knob_set(a->d, "fail/save", "12 0 1"));
 	ASSERT_EQ(-ENOMEM, set_state(_metadata, a, VFC2_PRE_COPY));
 	next_succeeds(_metadata, a, b);
-	ASSERT_EQ(0, vfc_reset(a->d));
-	a->state = VFC2_RUNNING;
+	reset(_metadata, a);
 	vm_stops(_metadata, a, false);
 	ASSERT_LT(0, vt_knob_set(a->d, "fail/save", "12 0 1"));
 	ASSERT_EQ(-ENOMEM, set_state(_metadata, a, VFC2_STOP_COPY));
 	next_succeeds(_metadata, a, b);
-	ASSERT_EQ(0, vfc_reset(a->d));
-	a->state = VFC2_RUNNING;
+	reset(_metadata, a);
 	ASSERT_LT(0, vt_knob_set(b->d, "fail/resume", "12 0 1"));
-	ASSERT_EQ(0, vfc_reset(b->d));
-	b->state = VFC2_RUNNING;
+	reset(_metadata, b);
 	ASSERT_EQ(-ENOMEM, set_state(_metadata, b, VFC2_RESUMING));
 	next_succeeds(_metadata, a, b);
 }

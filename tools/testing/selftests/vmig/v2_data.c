@@ -53,20 +53,60 @@ static void fill(struct __test_metadata *_metadata, struct vt *t)
 	ASSERT_EQ(0, t->m->reg_set(&t->a, VALUE));
 }
 
+/* Let device a begin to save what it got from fill(); its data file. */
+static int saves(struct __test_metadata *_metadata, struct vt *t, __u32 state)
+{
+	const struct vfc_dev *d = &t->a;
+
+	fill(_metadata, t);
+	return SET2(state);
+}
+
+/* All has come out of device a: make the destination ready to take it. */
+static const struct vfc_dev *came_out(struct __test_metadata *_metadata,
+				      struct vt *t)
+{
+	ASSERT_TRUE(v2_whole(&t->s));
+	ASSERT_EQ(0, vfc2_set(&t->a, VFC2_STOP, NULL));
+	ASSERT_EQ(0, vfc_reset(v2_dest(t)));
+	return v2_dest(t);
+}
+
+/* The same, and begin; its data file. */
+static int loads(struct __test_metadata *_metadata, struct vt *t)
+{
+	const struct vfc_dev *d = came_out(_metadata, t);
+
+	return SET2(VFC2_RESUMING);
+}
+
+/* The destination has taken all of it, and has what fill() put. */
+static void loaded(struct __test_metadata *_metadata, struct vt *t)
+{
+	const struct vfc_dev *d = v2_dest(t);
+
+	SET2(VFC2_RUNNING);
+	vt_check_small(_metadata, d, t->m, UNITS, VALUE);
+}
+
+/* The stream that came out of device a is whole, and what fill() made. */
+static void arrives_by(struct __test_metadata *_metadata, struct vt *t,
+		       size_t write)
+{
+	ASSERT_EQ(0, vfc2_load(came_out(_metadata, t), write, &t->s));
+	loaded(_metadata, t);
+}
+
+static void arrives(struct __test_metadata *_metadata, struct vt *t)
+{
+	arrives_by(_metadata, t, 0);
+}
+
 TEST_F_TIMEOUT(v2_pieces, V2_FD_01_any_size, 60)
 {
-	struct vfc_stream *s = &self->t.s;
-	struct vfc_dev *d = &self->t.a;
-
 	fill(_metadata, &self->t);
-	ASSERT_EQ(0, vfc2_save(d, variant->read, s));
-	ASSERT_TRUE(v2_whole(s));
-	SET2(VFC2_STOP);
-	d = v2_dest(&self->t);
-	ASSERT_EQ(0, vfc_reset(d));
-	ASSERT_EQ(0, vfc2_load(d, variant->write, s));
-	SET2(VFC2_RUNNING);
-	vt_check_small(_metadata, d, self->t.m, UNITS, VALUE);
+	ASSERT_EQ(0, vfc2_save(&self->t.a, variant->read, &self->t.s));
+	arrives_by(_metadata, &self->t, variant->write);
 }
 
 TEST_F_TIMEOUT(v2_pieces, V2_FD_01_V2_FD_04_by_way_of_precopy, 60)
@@ -85,13 +125,7 @@ TEST_F_TIMEOUT(v2_pieces, V2_FD_01_V2_FD_04_by_way_of_precopy, 60)
 	ASSERT_EQ(-1, SET2(VFC2_STOP_COPY));
 	ASSERT_EQ(0, vfc2_drain(fd, variant->read, s));
 	close(fd);
-	ASSERT_TRUE(v2_whole(s));
-	SET2(VFC2_STOP);
-	d = v2_dest(&self->t);
-	ASSERT_EQ(0, vfc_reset(d));
-	ASSERT_EQ(0, vfc2_load(d, variant->write, s));
-	SET2(VFC2_RUNNING);
-	vt_check_small(_metadata, d, self->t.m, UNITS, VALUE);
+	arrives_by(_metadata, &self->t, variant->write);
 }
 
 /* --- Everything else -------------------------------------------------- */
@@ -113,14 +147,6 @@ FIXTURE_TEARDOWN(v2_data)
 	if (self->fd >= 0)
 		close(self->fd);
 	vt_close(&self->t);
-}
-
-/* The stream that came out of device a is whole, and what fill() made. */
-static void arrives(struct __test_metadata *_metadata, struct vt *t)
-{
-	ASSERT_TRUE(v2_whole(&t->s));
-	ASSERT_EQ(0, vfc2_set(&t->a, VFC2_STOP, NULL));
-	v2_restores(_metadata, t, &t->s, UNITS, VALUE);
 }
 
 /* Cut into two writes, or three with one byte in the middle, at @at. */
@@ -162,12 +188,10 @@ TEST_F_TIMEOUT(v2_data, V2_FD_01_all_splits_of_records, 60)
 
 TEST_F(v2_data, V2_FD_02_the_end_is_for_good)
 {
-	struct vfc_dev *d = &self->t.a;
 	__u8 c;
 	int i;
 
-	fill(_metadata, &self->t);
-	self->fd = SET2(VFC2_STOP_COPY);
+	self->fd = saves(_metadata, &self->t, VFC2_STOP_COPY);
 	ASSERT_EQ(POLLIN, v2_revents(self->fd));
 	while (v2_read(self->fd, &c, 1) == 1) {
 		ASSERT_EQ(0, vfc_stream_add(&self->t.s, &c, 1));
@@ -247,8 +271,7 @@ TEST_F(v2_data, V2_FD_05_nothing_now_is_what_the_counters_say)
 
 	ASSERT_NE(NULL, buf);
 	for (k = 0; k < 4; k++) {
-		fill(_metadata, &self->t);
-		self->fd = SET2(VFC2_PRE_COPY);
+		self->fd = saves(_metadata, &self->t, VFC2_PRE_COPY);
 		for (i = 0, n = 1; n > 0 && i < 100000; i++) {
 			ASSERT_EQ(0, vfc2_precopy_info(self->fd, &info));
 			n = v2_read(self->fd, buf, sizes[k]);
@@ -434,8 +457,7 @@ TEST_F(v2_data, V2_FD_09_the_file_of_an_earlier_session)
 	struct vfc_dev *d = &self->t.a;
 	int first;
 
-	fill(_metadata, &self->t);
-	first = SET2(VFC2_PRE_COPY);
+	first = saves(_metadata, &self->t, VFC2_PRE_COPY);
 	SET2(VFC2_RUNNING);
 	self->fd = SET2(VFC2_PRE_COPY);
 	ASSERT_LE(0, self->fd);
@@ -493,13 +515,11 @@ static void stop_after(struct __test_metadata *_metadata, struct vt *t, size_t k
 
 TEST_F_TIMEOUT(v2_data, V2_FD_11_in_the_middle_of_a_record, 120)
 {
-	struct vfc_dev *d = &self->t.a;
 	struct vfc_stream first = {};
 	struct vmr_list l;
 	size_t i, k, near;
 
-	fill(_metadata, &self->t);
-	self->fd = SET2(VFC2_PRE_COPY);
+	self->fd = saves(_metadata, &self->t, VFC2_PRE_COPY);
 	ASSERT_EQ(-ENOMSG, vfc2_drain(self->fd, 0, &first));
 	ASSERT_EQ(0, vmr_parse(&l, first.buf, first.len));
 	for (i = 0; i < 3 && i < l.n; i++) {
@@ -517,11 +537,9 @@ TEST_F_TIMEOUT(v2_data, V2_FD_11_in_the_middle_of_a_record, 120)
 
 TEST_F(v2_data, V2_FD_12_nothing_or_all_was_read)
 {
-	struct vfc_dev *d = &self->t.a;
 	struct vfc_stream first = {};
 
-	fill(_metadata, &self->t);
-	self->fd = SET2(VFC2_PRE_COPY);
+	self->fd = saves(_metadata, &self->t, VFC2_PRE_COPY);
 	ASSERT_EQ(-ENOMSG, vfc2_drain(self->fd, 0, &first));
 	stop_after(_metadata, &self->t, 0);
 	stop_after(_metadata, &self->t, first.len);
@@ -535,8 +553,7 @@ TEST_F(v2_data, V2_FD_13_no_bytes)
 	struct vfc_dev *d = &self->t.a;
 	int i;
 
-	fill(_metadata, &self->t);
-	self->fd = SET2(VFC2_PRE_COPY);
+	self->fd = saves(_metadata, &self->t, VFC2_PRE_COPY);
 	for (i = 0; i < 3; i++) {
 		ASSERT_EQ(0, v2_read(self->fd, NULL, 0));
 		v2_take(_metadata, self->fd, 10, &self->t.s);
@@ -564,15 +581,13 @@ static __u8 *half_mapped(void)
 
 TEST_F(v2_data, V2_FD_14_faulting_reads_lose_nothing)
 {
-	struct vfc_dev *d = &self->t.a;
 	__u8 *page = half_mapped();
 	size_t room;
 	ssize_t n;
 	__u8 c;
 
 	ASSERT_NE(NULL, page);
-	fill(_metadata, &self->t);
-	self->fd = SET2(VFC2_STOP_COPY);
+	self->fd = saves(_metadata, &self->t, VFC2_STOP_COPY);
 	for (room = 1; room < 3000; room = room * 3 + 1) {
 		ASSERT_EQ(-EFAULT, v2_read(self->fd, page + 4096, 100));
 		ASSERT_EQ(-EFAULT, v2_read(self->fd, page + 6000, 8192));
@@ -618,8 +633,7 @@ TEST_F(v2_data, V2_FD_14_faulting_writes_poison_nothing)
 		n = room;
 		ASSERT_EQ(n, v2_write(self->fd, s->buf + at, n));
 	}
-	SET2(VFC2_RUNNING);
-	vt_check_small(_metadata, d, self->t.m, UNITS, VALUE);
+	loaded(_metadata, &self->t);
 }
 
 TEST_F(v2_data, V2_FD_15_no_position)
@@ -631,8 +645,7 @@ TEST_F(v2_data, V2_FD_15_no_position)
 
 	v.iov_base = &c;
 	v.iov_len = 1;
-	fill(_metadata, &self->t);
-	self->fd = SET2(VFC2_PRE_COPY);
+	self->fd = saves(_metadata, &self->t, VFC2_PRE_COPY);
 	ASSERT_EQ(-1, lseek(self->fd, 0, SEEK_SET));
 	ASSERT_EQ(ESPIPE, errno);
 	ASSERT_EQ(-1, lseek(self->fd, 0, SEEK_CUR));
@@ -680,8 +693,7 @@ TEST_F(v2_data, V2_FD_16_wrong_direction)
 	struct vfc_dev *d = &self->t.a;
 	__u8 c = 0;
 
-	fill(_metadata, &self->t);
-	self->fd = SET2(VFC2_STOP_COPY);
+	self->fd = saves(_metadata, &self->t, VFC2_STOP_COPY);
 	ASSERT_EQ(-EBADF, v2_write(self->fd, &c, 1));
 	wrong_calls(_metadata, self->fd);
 	ASSERT_EQ(0, vfc2_drain(self->fd, 0, &self->t.s));
@@ -717,8 +729,7 @@ TEST_F(v2_data, V2_FD_17_splice_out)
 	ssize_t n;
 
 	ASSERT_EQ(0, pipe(pipes));
-	fill(_metadata, &self->t);
-	self->fd = SET2(VFC2_PRE_COPY);
+	self->fd = saves(_metadata, &self->t, VFC2_PRE_COPY);
 	v2_take(_metadata, self->fd, 11, &self->t.s);
 	for (;;) {
 		n = splice(self->fd, NULL, pipes[1], NULL, 5000, 0);
@@ -765,8 +776,7 @@ TEST_F(v2_data, V2_FD_17_splice_in)
 		}
 		ASSERT_EQ(n, done);
 	}
-	SET2(VFC2_RUNNING);
-	vt_check_small(_metadata, d, self->t.m, UNITS, VALUE);
+	loaded(_metadata, &self->t);
 	close(pipes[0]);
 	close(pipes[1]);
 }
@@ -774,14 +784,12 @@ TEST_F(v2_data, V2_FD_17_splice_in)
 /* From file to file, by way of a file in memory. */
 TEST_F(v2_data, V2_FD_17_sendfile)
 {
-	struct vfc_dev *d = &self->t.a;
 	int mem = memfd_create("stream", MFD_CLOEXEC);
 	ssize_t n, total = 0;
 	off_t at = 0;
 
 	ASSERT_LE(0, mem);
-	fill(_metadata, &self->t);
-	self->fd = SET2(VFC2_STOP_COPY);
+	self->fd = saves(_metadata, &self->t, VFC2_STOP_COPY);
 	while ((n = sendfile(mem, self->fd, NULL, 7777)) > 0)
 		total += n;
 	ASSERT_TRUE(!n || errno == EINVAL);
@@ -796,33 +804,26 @@ TEST_F(v2_data, V2_FD_17_sendfile)
 		v2_take(_metadata, mem, total, &self->t.s);
 	}
 	close(self->fd);
-	ASSERT_TRUE(v2_whole(&self->t.s));
-	SET2(VFC2_STOP);
-	d = v2_dest(&self->t);
-	ASSERT_EQ(0, vfc_reset(d));
-	self->fd = SET2(VFC2_RESUMING);
+	self->fd = loads(_metadata, &self->t);
 	while (at < total && (n = sendfile(self->fd, mem, &at, 6666)) > 0)
 		;
 	if (n < 0) {
 		ASSERT_EQ(EINVAL, errno);
 		ASSERT_EQ(0, vfc2_feed(self->fd, 0, self->t.s.buf, total));
 	}
-	SET2(VFC2_RUNNING);
-	vt_check_small(_metadata, d, self->t.m, UNITS, VALUE);
+	loaded(_metadata, &self->t);
 	close(mem);
 }
 
 TEST_F(v2_data, V2_FD_18_vectors)
 {
 	struct vfc_stream *s = &self->t.s;
-	struct vfc_dev *d = &self->t.a;
 	__u8 one[13], two[1000];
 	struct iovec v[] = { { one, 13 }, { two, 1000 } };
 	size_t at;
 	ssize_t n;
 
-	fill(_metadata, &self->t);
-	self->fd = SET2(VFC2_STOP_COPY);
+	self->fd = saves(_metadata, &self->t, VFC2_STOP_COPY);
 	while ((n = readv(self->fd, v, 2)) > 0) {
 		ASSERT_EQ(0, vfc_stream_add(s, one, n < 13 ? n : 13));
 		if (n > 13)
@@ -830,11 +831,7 @@ TEST_F(v2_data, V2_FD_18_vectors)
 	}
 	ASSERT_EQ(0, n);
 	close(self->fd);
-	ASSERT_TRUE(v2_whole(s));
-	SET2(VFC2_STOP);
-	d = v2_dest(&self->t);
-	ASSERT_EQ(0, vfc_reset(d));
-	self->fd = SET2(VFC2_RESUMING);
+	self->fd = loads(_metadata, &self->t);
 	for (at = 0; at < s->len; at += n) {
 		v[0].iov_base = s->buf + at;
 		v[0].iov_len = s->len - at < 99 ? s->len - at : 99;
@@ -845,8 +842,7 @@ TEST_F(v2_data, V2_FD_18_vectors)
 		n = writev(self->fd, v, 2);
 		ASSERT_EQ(v[0].iov_len + v[1].iov_len, n);
 	}
-	SET2(VFC2_RUNNING);
-	vt_check_small(_metadata, d, self->t.m, UNITS, VALUE);
+	loaded(_metadata, &self->t);
 }
 
 /**
@@ -918,8 +914,7 @@ TEST_F(v2_data, V2_FD_18_io_uring)
 
 	if (!ring_open(&r))
 		SKIP(return, "no io_uring");
-	fill(_metadata, &self->t);
-	self->fd = SET2(VFC2_PRE_COPY);
+	self->fd = saves(_metadata, &self->t, VFC2_PRE_COPY);
 	/* It may wait for a file to be ready, so ask only while it is. */
 	while (v2_revents(self->fd) & POLLIN) {
 		n = ring_move(&r, IORING_OP_READ, self->fd, buf, 3000);
@@ -931,18 +926,13 @@ TEST_F(v2_data, V2_FD_18_io_uring)
 		ASSERT_EQ(0, vfc_stream_add(s, buf, n));
 	ASSERT_EQ(0, n);
 	close(self->fd);
-	ASSERT_TRUE(v2_whole(s));
-	SET2(VFC2_STOP);
-	d = v2_dest(&self->t);
-	ASSERT_EQ(0, vfc_reset(d));
-	self->fd = SET2(VFC2_RESUMING);
+	self->fd = loads(_metadata, &self->t);
 	for (at = 0; at < s->len; at += n) {
 		n = s->len - at < 2500 ? s->len - at : 2500;
 		ASSERT_EQ(n, ring_move(&r, IORING_OP_WRITE, self->fd,
 				       s->buf + at, n));
 	}
-	SET2(VFC2_RUNNING);
-	vt_check_small(_metadata, d, self->t.m, UNITS, VALUE);
+	loaded(_metadata, &self->t);
 	close(r.fd);
 }
 
@@ -1097,12 +1087,10 @@ static ssize_t by_child(int fd, __u8 buf[50])
 TEST_F(v2_data, V2_FD_20_copies_share_the_position)
 {
 	struct vfc_stream *s = &self->t.s;
-	struct vfc_dev *d = &self->t.a;
 	int copy, sent, i;
 	__u8 buf[50];
 
-	fill(_metadata, &self->t);
-	self->fd = SET2(VFC2_STOP_COPY);
+	self->fd = saves(_metadata, &self->t, VFC2_STOP_COPY);
 	copy = dup(self->fd);
 	sent = passed(self->fd);
 	ASSERT_LE(0, copy);
@@ -1270,11 +1258,7 @@ TEST_F_TIMEOUT(v2_data, V2_FD_22_no_wait_no_interruption, 60)
 	ASSERT_EQ(0, setitimer(ITIMER_REAL, &never, NULL));
 	ASSERT_EQ(0, ret);
 	close(self->fd);
-	ASSERT_TRUE(v2_whole(s));
-	SET2(VFC2_STOP);
-	d = v2_dest(&self->t);
-	ASSERT_EQ(0, vfc_reset(d));
-	self->fd = SET2(VFC2_RESUMING);
+	self->fd = loads(_metadata, &self->t);
 	ASSERT_EQ(0, fcntl(self->fd, F_SETFL, O_NONBLOCK));
 	ASSERT_EQ(0, setitimer(ITIMER_REAL, &often, NULL));
 	ret = vfc2_feed(self->fd, 0, s->buf, s->len);
@@ -1359,8 +1343,7 @@ TEST_F(v2_data, V2_FD_25_V1_PRE_09_behind_the_end)
 	/* A second session counts instead of the first. */
 	for (i = 0; i < 2; i++)
 		ASSERT_EQ(0, vfc2_feed(self->fd, 1000, s->buf, s->len));
-	SET2(VFC2_RUNNING);
-	vt_check_small(_metadata, d, self->t.m, UNITS, VALUE);
+	loaded(_metadata, &self->t);
 	close(self->fd);
 	/* Bytes of anything else do not. */
 	self->fd = SET2(VFC2_RESUMING);
@@ -1408,8 +1391,7 @@ TEST_F(v2_data, V2_FD_26_DEV_03_stores_while_it_is_read)
 
 	if (!self->t.m)
 		SKIP(return, VT_NO_MODEL);
-	fill(_metadata, &self->t);
-	self->fd = SET2(VFC2_STOP_COPY);
+	self->fd = saves(_metadata, &self->t, VFC2_STOP_COPY);
 	ASSERT_EQ(0, pthread_create(&thread, NULL, fuzz_regions, &f));
 	do {
 		n = v2_read(self->fd, buf, sizeof(buf));
