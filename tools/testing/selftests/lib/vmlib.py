@@ -1233,6 +1233,21 @@ def check_clean(tap, scene, vm, name):
     tap.ok(not found, name, "\n".join(found))
 
 
+def last_succeeds(tap, scene, load, target,
+                  name="V1-CAN-10 then a whole migration succeeds"):
+    """The end of a test of migrations that fail: one to target does not, and
+    nothing was lost. Three results."""
+    dst = scene.destination("destination", target)
+    figures = migrate(load.vm, dst)
+    say(figures)
+    tap.ok(figures.device > 0, name, figures)
+    load.moved_to(dst)
+    say(load.wait_progress())
+    verify(tap, load, "V1-PRE-02 every page, memory and interrupt is right")
+    check_clean(tap, scene, dst, "logs and QEMU are silent")
+    dst.quit()
+
+
 def main(plan, test):
     """Run test(tap, scene); a Failure or error fails what is left."""
     tap = Tap(plan)

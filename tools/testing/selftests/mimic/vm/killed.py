@@ -68,17 +68,7 @@ def test(tap, scene):
                "%s: the source works on" % what,
                "source %s, destination %s" % (here, there))
 
-    dst = scene.destination("destination", target)
-    figures = vmlib.migrate(src, dst)
-    say(figures)
-    tap.ok(figures.device > 0, "V1-CAN-10 then a whole migration succeeds",
-           figures)
-    load.moved_to(dst)
-    say(load.wait_progress())
-    vmlib.verify(tap, load,
-                 "V1-PRE-02 every page, memory and interrupt is right")
-    vmlib.check_clean(tap, scene, dst, "logs and QEMU are silent")
-    dst.quit()
+    vmlib.last_succeeds(tap, scene, load, target)
 
 
 vmlib.main(6, test)
