@@ -6,6 +6,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import cases                                            # noqa: E402
 import lists                                            # noqa: E402
 
 KNOWN = ["bookworm", "trixie", "backports"]
@@ -37,7 +38,7 @@ def named(*patterns):
 def main():
     ALL = ["build", "vmig/states", "vmig/states@trixie", "vmig/states-none",
            "vmig/fd@trixie", "vmig/unit/unit", "mimic/states"]
-    cases = [
+    points = [
         ("a line makes a test per machine", ALL, [t.full for t in read()]),
         ("exact names are exact", [[name] for name in ALL],
          [named(t.exact) if t.exact != "build" else ["build"] for t in read()]),
@@ -65,13 +66,7 @@ def main():
         ("none", None, named("@backports")),
         ("all without a name", ALL, named()),
     ]
-    print(f"TAP version 13\n1..{len(cases)}")
-    for number, (name, expected, got) in enumerate(cases, 1):
-        good = expected == got
-        print(f"{'ok' if good else 'not ok'} {number} {name}")
-        if not good:
-            print(f"# {got}, not {expected}")
-    return 0 if all(e == g for _, e, g in cases) else 1
+    return cases.report(points)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import cases                                            # noqa: E402
 import rules                                            # noqa: E402
 
 TEXT = """\
@@ -43,7 +44,7 @@ def verdict(text, results, have=None):
 
 def main():
     _, want = verdict(TEXT, GOOD)
-    cases = [
+    points = [
         ("all is well", [], verdict(TEXT, GOOD)[0]),
         ("a rule is not shown", ["every rule is shown or excused"],
          verdict(TEXT, GOOD[:-1])[0]),
@@ -73,13 +74,7 @@ def main():
         ("a reason goes over lines", True,
          "not tested: No device for it." in want),
     ]
-    print(f"TAP version 13\n1..{len(cases)}")
-    for number, (name, expected, got) in enumerate(cases, 1):
-        good = expected == got
-        print(f"{'ok' if good else 'not ok'} {number} {name}")
-        if not good:
-            print(f"# {got}, not {expected}")
-    return 0 if all(e == g for _, e, g in cases) else 1
+    return cases.report(points)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import cases                                            # noqa: E402
 import tap                                              # noqa: E402
 
 
@@ -66,15 +67,7 @@ def main():
     for number, (name, want) in enumerate(IDS, 1):
         results.append((f"ids of name {number}", want,
                         tap.conformance_ids(name)))
-    print("TAP version 13")
-    print(f"1..{len(results)}")
-    bad = 0
-    for number, (name, want, got) in enumerate(results, 1):
-        if want != got:
-            bad += 1
-            print(f"# wanted {want}, got {got}")
-        print("ok" if want == got else "not ok", number, name)
-    return 1 if bad else 0
+    return cases.report(results)
 
 
 if __name__ == "__main__":
