@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * STR-07: each stream that a release has written still loads, and the device is
- * then what it was. VER-11: whether it loads is what migration_version says.
+ * then what it was. STR-12: whichever protocol brings it. VER-11: whether it loads
+ * is what migration_version says.
  *
- * It is run in the folder with golden/, or GOLDEN names that.
+ * It is run in the folder with golden/, or GOLDEN names that: also one with streams
+ * that other machines have saved, as ../matrix does.
  */
 #include <errno.h>
 #include <glob.h>
 
 #include "../vmig/vmig_test.h"
 #include "golden.h"
+#include "vfio_v2.h"
 
 FIXTURE(golden) {
 	struct vt t;
@@ -41,35 +44,62 @@ FIXTURE_TEARDOWN(golden)
 	vt_close(&self->t);
 }
 
-/* Does a stream's version string fit the device, by its own attribute? */
+/*
+ * Does a stream's version string fit the device? By the attribute of its type, which
+ * can be asked before there is a device, and by its own: both say the same.
+ */
 static int judge(struct __test_metadata *_metadata, const struct vfc_dev *d,
 		 const __u8 *stream, size_t n)
 {
-	const struct vmig_rec_session *rec;
-	char path[VFC_PATH], version[257];
-	struct vmr_list l;
+	char type[VFC_PATH], path[VFC_PATH + 32], version[256];
+	int ret;
 
-	ASSERT_EQ(0, vmr_parse(&l, stream, n));
-	rec = (const void *)(stream + l.rec[0].off + sizeof(struct vmig_rec));
-	snprintf(version, sizeof(version), "%.255s", rec->version);
-	vmr_free(&l);
+	ASSERT_EQ(0, golden_version(stream, n, version));
+	ASSERT_EQ(0, vfc_mdev_type(d->uuid, type));
+	snprintf(path, sizeof(path), "%s/migration_version", type);
+	ret = vfc_file_write(path, version, strlen(version));
 	snprintf(path, sizeof(path), "/sys/bus/mdev/devices/%s/migration_version",
 		 d->uuid);
-	return vfc_file_write(path, version, strlen(version));
+	ASSERT_EQ(ret, vfc_file_write(path, version, strlen(version)));
+	return ret;
 }
 
-/* Load it; 0, or what the first write that failed says. */
-static int load(struct __test_metadata *_metadata, const struct vfc_dev *d,
-		const __u8 *stream, size_t n)
+static int load_v1(struct __test_metadata *_metadata, const struct vfc_dev *d,
+		   const __u8 *stream, size_t n)
 {
 	int ret;
 
-	ASSERT_EQ(0, vfc_reset(d));
 	SET(VFC_RESUMING);
 	ret = vfc_feed_all(d, &vt_bulk, stream, n, 0);
 	if (ret < 0)
 		return ret;
-	ret = vfc_set(d, VFC_STOP);
+	return vfc_set(d, VFC_STOP);
+}
+
+static int load_v2(struct __test_metadata *_metadata, const struct vfc_dev *d,
+		   const __u8 *stream, size_t n)
+{
+	int ret, fd;
+
+	ASSERT_EQ(0, vfc2_set(d, VFC2_RESUMING, &fd));
+	ret = vfc2_feed(fd, 0, stream, n);
+	close(fd);
+	if (ret < 0)
+		return ret;
+	return vfc2_set(d, VFC2_STOP, NULL);
+}
+
+/* Load it; 0, or what the first write that failed says. */
+static int load(struct __test_metadata *_metadata, const struct vfc_dev *d,
+		bool v2, const __u8 *stream, size_t n)
+{
+	int ret;
+
+	ASSERT_EQ(0, vfc_reset(d));
+	if (v2)
+		ret = load_v2(_metadata, d, stream, n);
+	else
+		ret = load_v1(_metadata, d, stream, n);
 	return ret < 0 ? ret : 0;
 }
 
@@ -104,8 +134,37 @@ static void compare(struct __test_metadata *_metadata, const struct vfc_dev *d,
 	free(have);
 }
 
+/* It loads, is what it was, and runs; by both protocols. */
+static void accepted(struct __test_metadata *_metadata, struct vfc_dev *d,
+		     const char *path, const __u8 *stream, size_t n, char *want)
+{
+	int ret, v2;
+
+	for (v2 = 0; v2 < 2; v2++) {
+		ASSERT_EQ(0, load(_metadata, d, v2, stream, n))
+			TH_LOG("%s by v%d", path, v2 + 1);
+		compare(_metadata, d, path, want);
+		ret = v2 ? vfc2_set(d, VFC2_RUNNING, NULL) :
+			   vfc_set(d, VFC_RUNNING);
+		ASSERT_LE(0, ret);
+		vt_migrates(_metadata, d);
+	}
+}
+
+/* The parser says what the judge said, by both protocols. */
+static void refused(struct __test_metadata *_metadata, const struct vfc_dev *d,
+		    const char *path, const __u8 *stream, size_t n, int verdict)
+{
+	int v2;
+
+	for (v2 = 0; v2 < 2; v2++) {
+		ASSERT_EQ(verdict, load(_metadata, d, v2, stream, n))
+			TH_LOG("%s by v%d", path, v2 + 1);
+	}
+}
+
 /* Those of other devices are refused, by the judge and by the parser alike. */
-TEST_F_TIMEOUT(golden, STR_07_VER_11_golden_streams, 60)
+TEST_F_TIMEOUT(golden, STR_07_STR_12_VER_11_golden_streams, 60)
 {
 	struct vfc_dev *d = &self->t.a;
 	char name[GOLDEN_NAME_MAX], file[GOLDEN_NAME_MAX + 16];
@@ -123,16 +182,11 @@ TEST_F_TIMEOUT(golden, STR_07_VER_11_golden_streams, 60)
 		ASSERT_LT(0, n);
 		ret = judge(_metadata, d, self->stream, n);
 		ASSERT_EQ(ours, ret > 0) TH_LOG("%s: %d", path, ret);
-		if (!ours) {
-			ASSERT_EQ(ret, load(_metadata, d, self->stream, n));
-			continue;
-		}
-		ASSERT_EQ(0, load(_metadata, d, self->stream, n));
-		compare(_metadata, d, path, self->want);
-		/* And it runs. */
-		SET(VFC_RUNNING);
-		vt_migrates(_metadata, d);
-		loaded++;
+		if (ours)
+			accepted(_metadata, d, path, self->stream, n, self->want);
+		else
+			refused(_metadata, d, path, self->stream, n, ret);
+		loaded += ours;
 	}
 	ASSERT_LT(0, loaded) TH_LOG("no golden stream for %s", name);
 	ASSERT_LT(loaded, i);

@@ -58,6 +58,22 @@ static inline ssize_t golden_read(const char *path, void *buf, size_t size)
 	return n == size ? -EFBIG : (ssize_t)n;
 }
 
+/* The version string that a stream begins with. 0 or -errno. */
+static inline int golden_version(const void *stream, size_t n, char version[256])
+{
+	const struct vmig_rec_session *rec;
+	struct vmr_list l;
+	int ret;
+
+	ret = vmr_parse(&l, stream, n);
+	if (ret)
+		return ret;
+	rec = stream + l.rec[0].off + sizeof(struct vmig_rec);
+	snprintf(version, 256, "%.255s", rec->version);
+	vmr_free(&l);
+	return 0;
+}
+
 static inline int golden_dump_region(const struct vfc_dev *d, FILE *f,
 				     const char *name, __u32 index, __u32 size)
 {

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Makes a golden stream: once for each minor version of the stream, when it is
- * released. Not a test, and not run by any. See golden/README.
+ * released. No test makes golden ones anew; see golden/README. ../matrix has it save
+ * streams that it takes to other machines.
+ *
+ * By the v1 protocol, or with GOLDEN_BY=2 in the environment by v2.
  *
  * The device is brought into a state with as much in it as one can have: bytes in
  * memory, commands done and one that failed, a job that runs, a timer, pending
@@ -11,6 +14,7 @@
 
 #include "accel_test.h"
 #include "golden.h"
+#include "vfio_v2.h"
 
 #define MEM_BYTES	(256 * 1024)
 
@@ -124,9 +128,49 @@ static FILE *create(struct __test_metadata *_metadata, const char *name,
 	return f;
 }
 
-TEST_F_TIMEOUT(goldensave, save, 120)
+/*
+ * Through pre-copy, so that chunks come in more than one generation. What is saved
+ * is a device that has stopped and never runs again.
+ */
+static void save_v1(struct __test_metadata *_metadata, struct vfc_dev *d,
+		    struct vfc_stream *s)
 {
 	const struct vfc_io bulk = { false, 0 };
+
+	AT_STATE(VFC_PRECOPY);
+	ASSERT_EQ(0, vfc_drain(d, &bulk, s));
+	AT_STATE(VFC_SAVING);
+	ASSERT_EQ(0, vfc_drain(d, &bulk, s));
+	AT_STATE(VFC_STOP);
+}
+
+static void save_v2(struct __test_metadata *_metadata, struct vfc_dev *d,
+		    struct vfc_stream *s)
+{
+	int fd;
+
+	ASSERT_EQ(0, vfc2_set(d, VFC2_PRE_COPY, &fd));
+	ASSERT_EQ(-ENOMSG, vfc2_drain(fd, 0, s));
+	ASSERT_EQ(0, vfc2_set(d, VFC2_STOP_COPY, NULL));
+	ASSERT_EQ(0, vfc2_drain(fd, 0, s));
+	ASSERT_EQ(0, close(fd));
+	ASSERT_EQ(0, vfc2_set(d, VFC2_STOP, NULL));
+}
+
+/* What a stream says of itself is what a manager of hosts reads of the device. */
+static void same_version(struct __test_metadata *_metadata, const struct vfc_dev *d,
+			 const struct vfc_stream *s)
+{
+	char said[256], shown[256];
+
+	ASSERT_EQ(0, golden_version(s->buf, s->len, said));
+	ASSERT_LT(0, vfc_mdev_version(d->uuid, false, shown, sizeof(shown)));
+	shown[strcspn(shown, "\n")] = '\0';
+	ASSERT_STREQ(shown, said);
+}
+
+TEST_F_TIMEOUT(goldensave, save, 120)
+{
 	struct vfc_dev *d = &self->t.d;
 	char name[GOLDEN_NAME_MAX];
 	FILE *f;
@@ -136,17 +180,15 @@ TEST_F_TIMEOUT(goldensave, save, 120)
 		busy_accel(_metadata, &self->t);
 	else
 		busy_probe(_metadata, d);
-	/* Through pre-copy, so that chunks come in more than one generation. */
-	AT_STATE(VFC_PRECOPY);
-	ASSERT_EQ(0, vfc_drain(d, &bulk, &self->s));
-	AT_STATE(VFC_SAVING);
-	ASSERT_EQ(0, vfc_drain(d, &bulk, &self->s));
+	if (vfc_number("GOLDEN_BY", 1) == 2)
+		save_v2(_metadata, d, &self->s);
+	else
+		save_v1(_metadata, d, &self->s);
+	same_version(_metadata, d, &self->s);
 	f = create(_metadata, name, "stream");
 	ASSERT_EQ(self->s.len, fwrite(self->s.buf, 1, self->s.len, f));
 	ASSERT_EQ(0, fclose(f));
 
-	/* The dump is of a stopped device that has never run since. */
-	AT_STATE(VFC_STOP);
 	SETCFG16(PCI_COMMAND, PCI_COMMAND_MEMORY);
 	f = create(_metadata, name, "dump");
 	ASSERT_EQ(0, golden_dump(d, f));
