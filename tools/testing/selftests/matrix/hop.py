@@ -26,6 +26,7 @@ HERE = os.environ["MIMIC_MACHINE"]
 # The newest that all QEMUs on the way know
 HARDWARE = "pc-q35-7.2"
 GUEST = os.path.join(vmlib.TOP, "build/bookworm/guest")
+OLD = r"warning: Machine type '%s' is deprecated" % HARDWARE
 SAME = ["-machine", HARDWARE, "-kernel", os.path.join(GUEST, "vmlinux"),
         "-initrd", os.path.join(GUEST, "initrd.img")]
 
@@ -47,6 +48,7 @@ def handed_over(name):
 
 def start(tap, scene, mdev):
     vm = scene.vm("guest", mdev, extra=SAME).boot()
+    vm.expected = OLD
     load = vmlib.Workload(vm, seed=11).start()
     tap.ok(True, "%s: a guest starts, and works" % HERE)
     return load
@@ -59,6 +61,7 @@ def arrive(tap, scene, mdev):
                                       vmlib.protocol())
     verdict = mdev.accepts(before["version"])
     vm = scene.vm("guest", mdev, incoming="defer", extra=SAME).connect()
+    vm.expected = OLD
     vm.qmp.execute("migrate-incoming", uri="exec:cat " + stream(FROM))
     vmlib.wait_until("arrival of the guest", vmlib.MIGRATE_LIMIT,
                      lambda: vmlib.run_state(vm) == "paused")
