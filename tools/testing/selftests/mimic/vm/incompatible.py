@@ -16,6 +16,8 @@ from vmlib import say
 
 # What a destination may say when it refuses; that it says so is tested too
 REFUSED = r"load of migration failed|[Ee]rror|[Ff]ailed|invalid|[Mm]ismatch"
+# What a source says when its destination tells it so
+TOLD = vmlib.CUT + r"|Sibling indicated error 1$"
 
 
 def refused(tap, scene, load, mdev, what):
@@ -43,7 +45,7 @@ def refused(tap, scene, load, mdev, what):
 def test(tap, scene):
     one, two, other = vmlib.twins()
     src = scene.vm("source", scene.mdev(one, "mimic-accel_8")).boot()
-    src.expected = vmlib.CUT
+    src.expected = TOLD
     load = vmlib.Workload(src, seed=5).start()
     refused(tap, scene, load, scene.mdev(two, "mimic-accel_4"), "another type")
     refused(tap, scene, load, scene.mdev(other, "mimic-accel_8"),
