@@ -7,22 +7,18 @@
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/../../../.." || exit
 
-NUMBER=0
-RC=0
+# shellcheck source=tools/testing/selftests/lib/result.sh
+. tools/testing/selftests/lib/result.sh
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
 
-# result STATUS NAME
-result()
+# outcome STATUS NAME: and if it failed, what scripts/lab said
+outcome()
 {
-	NUMBER=$((NUMBER + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $NUMBER $2"
-	else
-		[ ! -s "$WORK/err" ] || sed 's/^/# /' "$WORK/err"
-		echo "not ok $NUMBER $2"
-		RC=1
-	fi
+	local said=
+
+	[ "$1" -eq 0 ] || said=$(cat "$WORK/err")
+	result "$1" "$2" "$said"
 }
 
 # lab OPTION... -- COMMAND...: scripts/lab run, with the streams and the status
@@ -50,7 +46,7 @@ lab -k 'lab.a=1 lab.b' -- sh -c 'echo to stdout; echo to stderr >&2
 	[ -e /dev/kvm ] && echo nested
 	grep -o "lab[.].*" /proc/cmdline
 	exit 3' sh 'a  b' "c'd" ''
-result $((STATUS != 3)) "exit status is the command's"
+outcome $((STATUS != 3)) "exit status is the command's"
 is out "to stdout
 [a  b]
 [c'd]
@@ -64,39 +60,39 @@ out
 lo
 nested
 lab.a=1 lab.b"
-result $? "arguments, also for the kernel, shares, loopback and nested KVM"
+outcome $? "arguments, also for the kernel, shares, loopback and nested KVM"
 is err "to stderr"
-result $? "stderr is kept apart"
+outcome $? "stderr is kept apart"
 [ -s build/out/lab-selftest ]
-result $? "/out is build/out of the host"
+outcome $? "/out is build/out of the host"
 rm -f build/out/lab-selftest
 
 lab -- head -c 5000000 /dev/zero
 [ "$STATUS" -eq 0 ] && [ "$(wc -c <"$WORK/out")" -eq 5000000 ] &&
 	[ "$(tr -d '\0' <"$WORK/out" | wc -c)" -eq 0 ]
-result $? "five million zero bytes come through"
+outcome $? "five million zero bytes come through"
 
 lab -t 60 -- sh -c 'echo before; (sleep 1000 &) ; true'
 [ "$STATUS" -eq 0 ] && is out before
-result $? "a daemon left behind does not hold up the end"
+outcome $? "a daemon left behind does not hold up the end"
 
 SECONDS=0
 lab -t 30 -- sh -c 'echo before; sleep 1000'
 [ "$STATUS" -eq 124 ] && is out before
-result $? "status 124 after a timeout, output kept"
+outcome $? "status 124 after a timeout, output kept"
 [ $SECONDS -lt 50 ]
-result $? "and the timeout is kept"
+outcome $? "and the timeout is kept"
 
 lab -t 120 -- sh -c 'echo before; echo c >/proc/sysrq-trigger; sleep 100'
 [ "$STATUS" -eq 125 ] && is out before
-result $? "status 125 after a panic, output kept"
+outcome $? "status 125 after a panic, output kept"
 grep -q 'sysrq triggered crash' "$WORK/console"
-result $? "the kernel's log has the panic"
+outcome $? "the kernel's log has the panic"
 grep -q 'the kernel complained' "$WORK/err"
-result $? "and scripts/lab says so"
+outcome $? "and scripts/lab says so"
 
 lab -- /nonexistent
-result $((STATUS != 127)) "status 127 for a command that is not there"
+outcome $((STATUS != 127)) "status 127 for a command that is not there"
 
 # two at once, one of which is told to stop
 scripts/lab run -c "$WORK/console2" -- sh -c 'sleep 1; echo two' \
@@ -105,11 +101,11 @@ TWO=$!
 scripts/lab run -c "$WORK/console" -- sleep 1000 >/dev/null 2>&1 &
 ONE=$!
 wait $TWO && [ "$(cat "$WORK/out2")" = two ]
-result $? "two machines at the same time"
+outcome $? "two machines at the same time"
 CHILD=$(pgrep -P $ONE timeout)
 kill -TERM $ONE
 wait $ONE
-result $(($? != 143)) "SIGTERM ends it with status 143"
+outcome $(($? != 143)) "SIGTERM ends it with status 143"
 [ -n "$CHILD" ] && ! kill -0 "$CHILD" 2>/dev/null
-result $? "and its virtual machine"
+outcome $? "and its virtual machine"
 exit $RC

@@ -10,20 +10,8 @@ HERE=/mimic/tools/testing/selftests/matrix
 # /out/matrix in the machines: the share that all of them write to
 SHARE=$TOP/build/out/matrix
 LOGS=$TOP/build/matrix/${0##*/}
-NUMBER=0
-RC=0
-
-# result STATUS NAME
-result()
-{
-	NUMBER=$((NUMBER + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $NUMBER $2"
-	else
-		echo "not ok $NUMBER $2"
-		RC=1
-	fi
-}
+# shellcheck source=tools/testing/selftests/lib/result.sh
+. ../lib/result.sh
 
 # relay FILE: the results and diagnostics of a program in a machine, without its numbers
 # and its plan

@@ -6,22 +6,12 @@
 
 set -u
 TOP=$(cd "$(dirname "$0")/../../../.." && pwd)
+# shellcheck source=tools/testing/selftests/lib/result.sh
+. "$TOP/tools/testing/selftests/lib/result.sh"
 PARENT=4d49:00:00.0
 UUID=c0ffee00-0000-4000-8000-00000000d15c
 LOG=$(mktemp)
 PID=
-
-# tap STATUS NAME
-N=0
-tap()
-{
-	N=$((N + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $N $2"
-	else
-		echo "not ok $N $2"
-	fi
-}
 
 v() { virsh -q -c qemu:///system "$@"; }
 
@@ -83,20 +73,20 @@ libvirtd > "$LOG" 2>&1 &
 PID=$!
 
 wait_for_libvirtd
-tap $? "libvirtd runs"
+result $? "libvirtd runs"
 
 want=$(for d in /sys/class/mdev_bus/*; do
 	basename "$d" | sed 's/[:.]/_/g; s/^/pci_/'
 done | sort)
 test "$(v nodedev-list --cap mdev_types | sort)" = "$want"
-tap $? "libvirt lists every parent as one of mediated devices"
+result $? "libvirt lists every parent as one of mediated devices"
 
 xml=$(v nodedev-dumpxml "pci_${PARENT//[:.]/_}")
 missing=0
 for t in "/sys/class/mdev_bus/$PARENT"/mdev_supported_types/*; do
 	grep -q "<type id='$(basename "$t")'>" <<< "$xml" || missing=1
 done
-tap $missing "libvirt shows the types of a parent"
+result $missing "libvirt shows the types of a parent"
 
 echo "$UUID" > "/sys/class/mdev_bus/$PARENT/mdev_supported_types/mimic-accel_8/create"
 # Without udevd nobody tells libvirtd of new devices: look again from the start.
@@ -107,4 +97,4 @@ PID=$!
 wait_for_libvirtd && wait_for_device "mdev_${UUID//-/_}" &&
 	v nodedev-dumpxml "mdev_${UUID//-/_}_${PARENT//[:.]/_}" |
 	grep -q "<type id='mimic-accel_8'/>"
-tap $? "libvirt shows an instance and its type"
+result $? "libvirt shows an instance and its type"
