@@ -94,14 +94,19 @@ outcome $? "and scripts/lab says so"
 lab -- /nonexistent
 outcome $((STATUS != 127)) "status 127 for a command that is not there"
 
-# two at once, one of which is told to stop
-scripts/lab run -c "$WORK/console2" -- sh -c 'sleep 1; echo two' \
+# two at once, with a network; one of them is told to stop
+scripts/lab run -c "$WORK/console2" -w "$WORK/b,$WORK/a,10.0.0.2/24" -- sh -c '
+	echo two
+	until busybox wget -qO - http://10.0.0.1/word; do sleep 1; done' \
 	>"$WORK/out2" 2>/dev/null &
 TWO=$!
-scripts/lab run -c "$WORK/console" -- sleep 1000 >/dev/null 2>&1 &
+scripts/lab run -c "$WORK/console" -w "$WORK/a,$WORK/b,10.0.0.1/24" -- sh -c '
+	cd /run && echo one >word && busybox httpd && sleep 1000' \
+	>/dev/null 2>&1 &
 ONE=$!
-wait $TWO && [ "$(cat "$WORK/out2")" = two ]
-outcome $? "two machines at the same time"
+wait $TWO && [ "$(cat "$WORK/out2")" = "two
+one" ]
+outcome $? "two machines at the same time, and a network between them"
 CHILD=$(pgrep -P $ONE timeout)
 kill -TERM $ONE
 wait $ONE

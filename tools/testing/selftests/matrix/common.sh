@@ -44,20 +44,39 @@ build()
 	fi
 }
 
-# boot MACHINE OPTION... -- COMMAND...: its results, and one more: that it came to its
-# end with a kernel that has nothing to say
-boot()
+# begin MACHINE OPTION... -- COMMAND...: a boot beside others; BOOTS is its number
+begin()
 {
-	local log status=0
-
 	BOOTS=$((${BOOTS:-0} + 1))
-	log=$LOGS/boot.$BOOTS.$1
-	"$TOP/scripts/lab" run -c "$log.console" -m "$@" \
-		>"$log.out" 2>"$log.err" || status=$?
+	MACHINE[BOOTS]=$1
+	"$TOP/scripts/lab" run -c "$LOGS/boot.$BOOTS.$1.console" -m "$@" \
+		>"$LOGS/boot.$BOOTS.$1.out" 2>"$LOGS/boot.$BOOTS.$1.err" &
+	PROCESS[BOOTS]=$!
+}
+
+# end NUMBER: wait for a boot; its results, and one more: that it came to its end with
+# a kernel that has nothing to say
+end()
+{
+	local log=$LOGS/boot.$1.${MACHINE[$1]} status=0
+
+	wait "${PROCESS[$1]}" || status=$?
 	relay "$log.out"
 	if [ $status -ne 0 ] || grep -q 'the kernel complained' "$log.err"; then
 		status=1
 		sed 's/^/# /' "$log.err"
 	fi
-	result $status "boot $BOOTS, $1: nothing to complain of"
+	result $status "boot $1, ${MACHINE[$1]}: nothing to complain of"
 }
+
+# boot MACHINE OPTION... -- COMMAND...: one and no other beside it
+boot()
+{
+	begin "$@"
+	end "$BOOTS"
+}
+
+declare -a MACHINE PROCESS
+# A machine that is there still has lost the one that it worked with
+# shellcheck disable=SC2046 # a process a word
+trap 'kill $(jobs -p) 2>/dev/null || true' EXIT

@@ -3,12 +3,14 @@
 """One stop of a guest that goes from machine to machine, see "guest": it starts or
 arrives, what it wrote on its way is verified, it goes on, and it departs or ends.
 
-    hop.py FOLDER FROM TO
+    hop.py FOLDER FROM TO ADDRESS
 
-FROM and TO name streams, by which the guest comes and goes, or are "-" at the first
-stop and at the last. FOLDER/NAME.stream is what QEMU writes, FOLDER/NAME.json what
-the next stop has to know besides. Invariants: the guest's kernel, and its hardware as
-QEMU shows it, are the same at each stop; its workload is never started again.
+FROM and TO name the hops by which the guest comes and goes, or are "-" at the first
+stop and at the last. ADDRESS is where this machine waits for it. FOLDER is shared by
+the two machines of a hop, NAME: NAME.json is what the source tells of its device and
+workload, NAME.ready says that the destination waits, and where. Invariants: the
+guest's kernel, and its hardware as QEMU shows it, are the same at each stop; its
+workload is never started again, and is at work while the guest migrates.
 """
 
 import json
@@ -21,7 +23,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)),
 import vmlib
 from vmlib import say
 
-FOLDER, FROM, TO = sys.argv[1:4]
+FOLDER, FROM, TO, ADDRESS = sys.argv[1:5]
 HERE = os.environ["MIMIC_MACHINE"]
 # The newest that all QEMUs on the way know
 HARDWARE = "pc-q35-7.2"
@@ -31,18 +33,23 @@ SAME = ["-machine", HARDWARE, "-kernel", os.path.join(GUEST, "vmlinux"),
         "-initrd", os.path.join(GUEST, "initrd.img")]
 
 
-def stream(name):
-    return os.path.join(FOLDER, name + ".stream")
+# The other machine boots, and has a guest to look after
+OTHER_LIMIT = 600
 
 
-def hand_over(name, **known):
-    """Tell the next stop of the workload, of the device and how it was saved."""
-    with open(os.path.join(FOLDER, name + ".json"), "w", encoding="utf-8") as file:
+def tell(name, **known):
+    """A file for the machine at the other end of a hop; whole when it is there."""
+    path = os.path.join(FOLDER, name)
+    with open(path + ".new", "w", encoding="utf-8") as file:
         json.dump(known, file)
+    os.rename(path + ".new", path)
 
 
-def handed_over(name):
-    with open(os.path.join(FOLDER, name + ".json"), encoding="utf-8") as file:
+def told(name):
+    """What the other end tells, as soon as it does."""
+    path = os.path.join(FOLDER, name)
+    vmlib.wait_until(name, OTHER_LIMIT, lambda: os.path.exists(path), 0.5)
+    with open(path, encoding="utf-8") as file:
         return json.load(file)
 
 
@@ -56,16 +63,18 @@ def start(tap, scene, mdev):
 
 def arrive(tap, scene, mdev):
     """Is the device one that can be loaded, and does the guest come with it?"""
-    before = handed_over(FROM)
+    before = told(FROM + ".json")
     way = "%s by v%d to %s by v%d" % (before["machine"], before["protocol"], HERE,
                                       vmlib.protocol())
     verdict = mdev.accepts(before["version"])
     vm = scene.vm("guest", mdev, incoming="defer", extra=SAME).connect()
     vm.expected = OLD
-    vm.qmp.execute("migrate-incoming", uri="exec:cat " + stream(FROM))
-    vmlib.wait_until("arrival of the guest", vmlib.MIGRATE_LIMIT,
-                     lambda: vmlib.run_state(vm) == "paused")
-    vm.qmp.execute("cont")
+    vmlib.set_capabilities(vm)
+    uri = "tcp:%s:4444" % ADDRESS
+    vm.qmp.execute("migrate-incoming", uri=uri)
+    tell(FROM + ".ready", uri=uri)
+    vmlib.wait_until("arrival of the guest", OTHER_LIMIT,
+                     lambda: vmlib.run_state(vm) == "running")
     vmlib.wait_running(vm)
     tap.ok(verdict == 0, "VER-11 STR-12 %s: accepted, and a guest arrives" % way,
            "the version is refused, errno %d" % verdict)
@@ -80,20 +89,30 @@ def arrive(tap, scene, mdev):
 
 def depart(tap, scene, load):
     vm = load.vm
-    hand_over(TO, machine=HERE, protocol=vmlib.protocol(),
-              version=vm.mdev.version(), seed=load.seed, names=load.names,
-              rounds=load.rounds())
-    # As for any save to a file: that takes data no faster than the device makes it.
-    # The guest and its device stop in the middle of their work.
-    vm.qmp.execute("stop")
-    vmlib.start_migration(vm, "exec:cat >" + stream(TO), return_path=False)
-    info, _ = vmlib.wait_migration(vm)
-    sent = scene.trace.sent(vm.mdev, vm.migrating_since)
-    say(vmlib.Figures(info, None, sent))
+    tell(TO + ".json", machine=HERE, protocol=vmlib.protocol(),
+         version=vm.mdev.version(), seed=load.seed, names=load.names,
+         rounds=load.rounds())
+    uri = told(TO + ".ready")["uri"]
+    # The guest goes when all of it has been sent once, and what the device stamps
+    vmlib.start_migration(vm, uri, downtime=1, phases=True)
+    what = "a pass of pre-copy over RAM and device"
+    vmlib.wait_until(what, vmlib.MIGRATE_LIMIT, lambda: passed(vm, what))
+    vmlib.allow_downtime(vm)
+    info, stopped = vmlib.wait_migration(vm, progress=vmlib.progress_line)
+    figures = vmlib.Figures(info, stopped,
+                            scene.trace.sent(vm.mdev, vm.migrating_since))
+    say(figures)
     vm.quit()
-    tap.ok(sum(sent.values()) > 4096 * vmlib.Workload.STAMPED,
-           "%s: the guest departs by v%d, with its device" % (HERE,
-                                                             vmlib.protocol()))
+    tap.ok(figures.precopy_ram > figures.ram // 2,
+           "%s: the guest departs live by v%d, with its device"
+           % (HERE, vmlib.protocol()), figures)
+
+
+def passed(vm, what):
+    """Has all been sent once, while the guest runs?"""
+    ram = vmlib.precopy_info(vm, what).get("ram", {})
+    return ram.get("dirty-sync-count", 0) > 1 and \
+        vmlib.device_bytes(vm) > 4096 * vmlib.Workload.STAMPED
 
 
 def test(tap, scene):
