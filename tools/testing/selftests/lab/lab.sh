@@ -33,7 +33,7 @@ lab()
 is() { [ "$(grep -v "^lab: " "$WORK/$1")" = "$2" ]; }
 
 echo "TAP version 13"
-echo "1..15"
+echo "1..16"
 
 # shellcheck disable=SC2016 # for the shell over there
 lab -k 'lab.a=1 lab.b' -- sh -c 'echo to stdout; echo to stderr >&2
@@ -44,6 +44,8 @@ lab -k 'lab.a=1 lab.b' -- sh -c 'echo to stdout; echo to stderr >&2
 	echo "$$" >/out/lab-selftest && echo out
 	ping -c1 127.0.0.1 >/dev/null 2>&1 || busybox ping -c1 127.0.0.1 >/dev/null && echo lo
 	[ -e /dev/kvm ] && echo nested
+	mkdir /sys/kernel/tracing/instances/x &&
+		grep norecord-cmd /sys/kernel/tracing/instances/x/trace_options
 	grep -o "lab[.].*" /proc/cmdline
 	exit 3' sh 'a  b' "c'd" ''
 outcome $((STATUS != 3)) "exit status is the command's"
@@ -59,8 +61,9 @@ overlay
 out
 lo
 nested
+norecord-cmd
 lab.a=1 lab.b"
-outcome $? "arguments, also for the kernel, shares, loopback and nested KVM"
+outcome $? "arguments, also for the kernel, shares, loopback, nested KVM, and tracing"
 is err "to stderr"
 outcome $? "stderr is kept apart"
 [ -s build/out/lab-selftest ]
@@ -102,7 +105,7 @@ scripts/lab run -c "$WORK/console2" -w "$WORK/b,$WORK/a,10.0.0.2/24" -- sh -c '
 TWO=$!
 scripts/lab run -c "$WORK/console" -w "$WORK/a,$WORK/b,10.0.0.1/24" -- sh -c '
 	cd /run && echo one >word && busybox httpd && sleep 1000' \
-	>/dev/null 2>&1 &
+	>/dev/null 2>"$WORK/err" &
 ONE=$!
 wait $TWO && [ "$(cat "$WORK/out2")" = "two
 one" ]
@@ -113,4 +116,7 @@ wait $ONE
 outcome $(($? != 143)) "SIGTERM ends it with status 143"
 [ -n "$CHILD" ] && ! kill -0 "$CHILD" 2>/dev/null
 outcome $? "and its virtual machine"
+grep -q "^CPU#1" "$WORK/err" && grep -q "^RIP=" "$WORK/err" &&
+	grep -q "^thread .* CPU 0/TCG" "$WORK/err"
+outcome $? "and it says what that was at"
 exit $RC
