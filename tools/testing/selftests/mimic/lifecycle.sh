@@ -292,8 +292,12 @@ with_mdevctl()
 	mdevctl define -u "$u" -p "$A" -t mimic-accel_8 || fail "define"
 	mdevctl list -d | grep -q "$u" || fail "list -d"
 	gone "$u" || fail "defined is not started"
+	# What is set before the device is opened is kept with its definition.
+	mdevctl modify -u "$u" --addattr=migration_protocols --value=v2 ||
+		fail "modify"
 	mdevctl start -u "$u" || fail "start"
 	exists "$u" || fail "it was started"
+	is v2 "$(cat "$MDEVS/$u/migration_protocols")" "protocols as stored"
 	mdevctl list | grep -q "$u $A mimic-accel_8" || fail "list"
 	mdevctl stop -u "$u" || fail "stop"
 	gone "$u" || fail "it was stopped"
