@@ -864,6 +864,12 @@ def precopy_info(src, what):
     return info
 
 
+def sent_once(src):
+    """Has all RAM been sent, in pre-copy, which is not over?"""
+    info = precopy_info(src, "a pass of pre-copy over RAM")
+    return info.get("ram", {}).get("dirty-sync-count", 0) > 1
+
+
 def end_migration(src, dst, progress=progress_line, state="running"):
     """Wait for the end of a migration that may converge, and end the source.
     state is the guest's at the destination. Returns Figures."""
@@ -880,10 +886,10 @@ def migrate(src, dst, progress=progress_line, precopy=0, load=None,
             downtime=CONVERGES, state="running", **options):
     """Migrate to a destination() and end the source. Returns Figures.
 
-    precopy: bytes of device data that have to go before the guest is stopped;
-    until then QEMU is given no downtime, afterwards downtime ms. It is less than
-    the device has, or load is a Workload: it stamps everything again when half
-    of that is gone.
+    precopy: bytes of device data that have to go before the guest is stopped, and
+    all RAM once; until then QEMU is given no downtime, afterwards downtime ms. They
+    are less than the device has, or load is a Workload: it stamps everything again
+    when half of them are gone.
     """
     if not precopy:
         start_migration(src, dst.uri, downtime=downtime, **options)
@@ -896,9 +902,13 @@ def migrate(src, dst, progress=progress_line, precopy=0, load=None,
         relay.wait_held("%d bytes of device data in pre-copy" % stop, progress)
         if following:
             load.wait_stamped()
-        else:
-            allow_downtime(src, downtime)
-        relay.go_on(following)
+            relay.go_on(following)
+    # by v2 RAM and device take turns, and the device may be through sooner
+    while not sent_once(src):
+        relay.go_on(lambda passed, _, goal=relay.passed + 4 * MIB: passed >= goal)
+        relay.wait_held("a pass of pre-copy over RAM", progress)
+    allow_downtime(src, downtime)
+    relay.go_on()
     return end_migration(src, dst, progress, state)
 
 

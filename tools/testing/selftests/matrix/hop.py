@@ -95,8 +95,9 @@ def depart(tap, scene, load):
     uri = told(TO + ".ready")["uri"]
     # The guest goes when all of it has been sent once, and what the device stamps
     vmlib.start_migration(vm, uri, downtime=1, phases=True)
-    what = "a pass of pre-copy over RAM and device"
-    vmlib.wait_until(what, vmlib.MIGRATE_LIMIT, lambda: passed(vm, what))
+    vmlib.wait_until("a pass of pre-copy over RAM and device", vmlib.MIGRATE_LIMIT,
+                     lambda: vmlib.sent_once(vm) and vmlib.device_bytes(vm) >
+                     4096 * vmlib.Workload.STAMPED)
     vmlib.allow_downtime(vm)
     info, stopped = vmlib.wait_migration(vm, progress=vmlib.progress_line)
     figures = vmlib.Figures(info, stopped,
@@ -106,13 +107,6 @@ def depart(tap, scene, load):
     tap.ok(figures.precopy_ram > figures.ram // 2,
            "%s: the guest departs live by v%d, with its device"
            % (HERE, vmlib.protocol()), figures)
-
-
-def passed(vm, what):
-    """Has all been sent once, while the guest runs?"""
-    ram = vmlib.precopy_info(vm, what).get("ram", {})
-    return ram.get("dirty-sync-count", 0) > 1 and \
-        vmlib.device_bytes(vm) > 4096 * vmlib.Workload.STAMPED
 
 
 def test(tap, scene):
