@@ -5,8 +5,8 @@
  * The kernel copies with string instructions; the same are used here, because an
  * emulator may make them far slower than the C library's vector code. The
  * kernel's own checksum is asked for by AF_ALG, which hands pages of this
- * process to it without copying them. Kernels of 7.x do not offer it; there the
- * processor's instruction stands for it.
+ * process to it without copying them. Kernels of 7.x do not offer it unless
+ * crypto.af_alg_restrict is 0; there the processor's instruction stands for it.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -98,12 +98,12 @@ lab -- /nonexistent
 outcome $((STATUS != 127)) "status 127 for a command that is not there"
 
 # two at once, with a network; one of them is told to stop
-scripts/lab run -c "$WORK/console2" -w "$WORK/b,$WORK/a,10.0.0.2/24" -- sh -c '
+scripts/lab run -t 120 -c "$WORK/console2" -w "$WORK/b,$WORK/a,10.0.0.2/24" -- sh -c '
 	echo two
 	until busybox wget -qO - http://10.0.0.1/word; do sleep 1; done' \
 	>"$WORK/out2" 2>/dev/null &
 TWO=$!
-scripts/lab run -c "$WORK/console" -w "$WORK/a,$WORK/b,10.0.0.1/24" -- sh -c '
+scripts/lab run -t 120 -c "$WORK/console" -w "$WORK/a,$WORK/b,10.0.0.1/24" -- sh -c '
 	cd /run && echo one >word && busybox httpd && sleep 1000' \
 	>/dev/null 2>"$WORK/err" &
 ONE=$!
@@ -117,6 +117,6 @@ outcome $(($? != 143)) "SIGTERM ends it with status 143"
 [ -n "$CHILD" ] && ! kill -0 "$CHILD" 2>/dev/null
 outcome $? "and its virtual machine"
 grep -q "^CPU#1" "$WORK/err" && grep -q "^RIP=" "$WORK/err" &&
-	grep -q "^thread .* CPU 0/TCG" "$WORK/err"
+	grep -qE "^thread .* CPU 0/(TCG|KVM)" "$WORK/err"
 outcome $? "and it says what that was at"
 exit $RC

@@ -886,10 +886,10 @@ def migrate(src, dst, progress=progress_line, precopy=0, load=None,
             downtime=CONVERGES, state="running", **options):
     """Migrate to a destination() and end the source. Returns Figures.
 
-    precopy: bytes of device data that have to go before the guest is stopped, and
-    all RAM once; until then QEMU is given no downtime, afterwards downtime ms. They
-    are less than the device has, or load is a Workload: it stamps everything again
-    when half of them are gone.
+    precopy: bytes of device data that have to go before the guest is stopped;
+    until then QEMU is given 1 ms of downtime, afterwards downtime ms. It is less than
+    the device has, or load is a Workload: it stamps everything again when half
+    of that is gone, and all RAM has to go once as well.
     """
     if not precopy:
         start_migration(src, dst.uri, downtime=downtime, **options)
@@ -903,8 +903,9 @@ def migrate(src, dst, progress=progress_line, precopy=0, load=None,
         if following:
             load.wait_stamped()
             relay.go_on(following)
-    # by v2 RAM and device take turns, and the device may be through sooner
-    while not sent_once(src):
+    # By v2 RAM and device take turns, and the device may be through sooner. A guest
+    # that is idle may be through altogether before one looks.
+    while load and not sent_once(src):
         relay.go_on(lambda passed, _, goal=relay.passed + 4 * MIB: passed >= goal)
         relay.wait_held("a pass of pre-copy over RAM", progress)
     allow_downtime(src, downtime)

@@ -79,4 +79,4 @@ boot()
 declare -a MACHINE PROCESS
 # A machine that is there still has lost the one that it worked with
 # shellcheck disable=SC2046 # a process a word
-trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
+trap 'kill $(jobs -p) 2>/dev/null || true; wait; rm -rf "${SOCKETS:-}"' EXIT

@@ -207,7 +207,7 @@ TEST_F(v2_data, V2_FD_02_the_end_is_for_good)
 
 TEST_F_TIMEOUT(v2_data, V2_FD_03_no_early_end, 120)
 {
-	__u64 n = vfc_number("FD03_MIGRATIONS", 200);
+	__u64 n = vfc_number("FD03_MIGRATIONS", 10000);
 	struct vfc_dev *d = &self->t.a;
 	struct vfc_stream *s = &self->t.s;
 	__u8 *buf = malloc(1 << 16);
