@@ -407,8 +407,9 @@ class Vm:
             found = self.registers()
         except (Failure, OSError):
             return False
-        la57 = found["CR4"] >> 12 & 1
-        return not la57 and found["RSP"] >> 47 not in (0, 0x1ffff)
+        # a processor that is not in 64-bit mode has neither
+        la57 = found.get("CR4", 0) >> 12 & 1
+        return not la57 and found.get("RSP", 0) >> 47 not in (0, 0x1ffff)
 
     def postmortem(self):
         """What is known of a guest that does not answer."""
