@@ -22,7 +22,8 @@ import vmlib
 from vmlib import MIB, DeviceTrace
 
 DEVICE_MIB = 256
-RAM_MIB = 96        # of the guest's 256, filled with a pattern
+GUEST_MIB = 256
+RAM_MIB = 96        # of those, filled with a pattern
 BANDWIDTH = 1 << 40
 DOWNTIME = 300      # QEMU's default, ms
 START = time.monotonic()
@@ -185,13 +186,14 @@ def measure(device):
         if device:
             mdevs = [scene.mdev(*pair) for pair in device_pair(DEVICE_MIB)]
         progress("booting a guest")
-        src = scene.vm("source", mdevs[0]).boot()
+        memory = ["-m", str(GUEST_MIB)]
+        src = scene.vm("source", mdevs[0], extra=memory).boot()
         progress("filling its memory")
         fill_ram(src)
         if device:
             progress("filling the device's memory")
             fill_device(src)
-        dst = scene.destination("destination", mdevs[1])
+        dst = scene.destination("destination", mdevs[1], memory)
         progress("migrating")
         found = migrate(src, dst)
         if device:
