@@ -186,14 +186,13 @@ def measure(device):
         if device:
             mdevs = [scene.mdev(*pair) for pair in device_pair(DEVICE_MIB)]
         progress("booting a guest")
-        memory = ["-m", str(GUEST_MIB)]
-        src = scene.vm("source", mdevs[0], extra=memory).boot()
+        src = scene.vm("source", mdevs[0], memory=GUEST_MIB).boot()
         progress("filling its memory")
         fill_ram(src)
         if device:
             progress("filling the device's memory")
             fill_device(src)
-        dst = scene.destination("destination", mdevs[1], memory)
+        dst = scene.destination("destination", mdevs[1], memory=GUEST_MIB)
         progress("migrating")
         found = migrate(src, dst)
         if device:

@@ -579,18 +579,18 @@ class Scene:
         self.mdevs.append(mdev)
         return mdev
 
-    def vm(self, name, mdev=None, incoming=None, extra=()):
-        vm = Vm(self, name, mdev, incoming, extra=extra)
+    def vm(self, name, mdev=None, incoming=None, extra=(), memory=MEMORY):
+        vm = Vm(self, name, mdev, incoming, memory, extra)
         self.vms.append(vm)
         return vm
 
     def uri(self, name):
         return "unix:" + os.path.join(self.dir, name + ".migrate")
 
-    def destination(self, name, mdev=None, extra=()):
+    def destination(self, name, mdev=None, extra=(), memory=MEMORY):
         """A QEMU that waits for a migration; .uri says where."""
         uri = self.uri(name)
-        vm = self.vm(name, mdev, uri, extra)
+        vm = self.vm(name, mdev, uri, extra, memory)
         vm.uri = uri
         vm.connect()
         # both sides report phases, and the source hears of a failed load

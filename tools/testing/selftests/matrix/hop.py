@@ -9,9 +9,9 @@ FROM and TO name the hops by which the guest comes and goes, or are "-" at the f
 stop and at the last. ADDRESS is where this machine waits for it. FOLDER is shared by
 the two machines of a hop, NAME: NAME.json is what the source tells of its device and
 workload, NAME.ready says that the destination waits, and where, NAME.rounds how far the
-workload was when the migration began. Invariants: the
-guest's kernel, and its hardware as QEMU shows it, are the same at each stop; its
-workload is never started again, and is at work while the guest migrates.
+workload was when the migration began. Invariants: the guest's kernel, and its hardware
+as QEMU shows it, are the same at each stop; its workload is never started again, and is
+at work while the guest migrates.
 """
 
 import json
